@@ -1,0 +1,96 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "actors/activity.hpp"
+#include "actors/interfaces.hpp"
+#include "actors/promise_book.hpp"
+
+namespace callboard {
+
+struct authenticator_args {
+  store_lanes store;
+  /// Told with atom::drop when keys have changed.
+  directory_actor directory;
+  /// Seconds since 1970, for the expiry of keys.
+  std::function<std::int64_t()> unix_time;
+};
+
+/// Cache of keys in two generations: when the young one is full it becomes the old one, so that the
+/// bound costs neither a list nor a scan, and keys in use survive because a hit in the old
+/// generation moves them back.
+class principal_cache {
+public:
+  struct entry {
+    principal who;
+    /// Seconds since 1970; 0 for a key without end.
+    std::int64_t expires_at = 0;
+  };
+
+  /// @pre `entries_max >= 2`
+  explicit principal_cache(std::size_t entries_max) : generation_max_(entries_max / 2) {}
+
+  /// The entry of a key's digest, or null.
+  const entry* find(const std::string& digest);
+
+  void insert(std::string digest, entry x);
+
+  void clear();
+
+  std::size_t size() const noexcept { return young_.size() + old_.size(); }
+
+private:
+  using generation = std::unordered_map<std::string, entry>;
+
+  std::size_t generation_max_;
+  generation young_;
+  generation old_;
+};
+
+struct authenticator_state {
+  explicit authenticator_state(authenticator_actor::pointer selfptr);
+  static inline const char* name = "authenticator";
+
+  caf::result<principal> authenticate(const std::string& text);
+  void look_up(const api_key& key, std::uint64_t number);
+  void refuse_all(const caf::error& why);
+  void settle_look_up(std::uint64_t number, result<principal_cache::entry> found);
+  void compare_version();
+  void forget();
+
+  authenticator_actor::pointer self;
+  authenticator_args args;
+  activity seen;
+  principal_cache cache;
+  /// A look-up under way, with those who wait for it.
+  struct look_up_entry {
+    std::string digest;
+    /// The epoch in which it began.
+    std::uint64_t epoch = 0;
+    std::vector<caf::typed_response_promise<principal>> waiting;
+  };
+
+  /// Look-ups under way, by their number.
+  std::unordered_map<std::uint64_t, look_up_entry> look_ups;
+  /// The look-up of a digest that those who ask now may share.
+  std::unordered_map<std::string, std::uint64_t> shared;
+  std::uint64_t look_ups_total = 0;
+  /// The store's version that the cache belongs to; -1 before the first answer.
+  std::int64_t version = -1;
+  /// Rises with each forget(), so that a look-up that began before it is not kept.
+  std::uint64_t epoch = 0;
+  caf::actor_clock::time_point contact_at{};
+  /// The cache was emptied for lack of contact, once.
+  bool contact_lost = false;
+};
+
+/// See authenticator_actor. Polls the store's key version twice a second; without contact for a
+/// minute it forgets all.
+authenticator_actor::behavior_type
+authenticator(authenticator_actor::stateful_pointer<authenticator_state> self,
+              authenticator_args args);
+
+} // namespace callboard

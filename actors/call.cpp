@@ -1,0 +1,195 @@
+#include "actors/call.hpp"
+
+#include "actors/calls/table.hpp"
+#include "actors/metrics.hpp"
+#include "core/base/digest.hpp"
+#include "core/base/error_body.hpp"
+#include "core/base/limits.hpp"
+#include "core/mcp/json_rpc.hpp"
+
+namespace callboard {
+namespace {
+
+/// The key of "Authorization: Bearer <key>", or nothing.
+std::optional<std::string> bearer_key(const http_headers& headers) {
+  auto field = find_header(headers, "Authorization");
+  if (!field)
+    return std::nullopt;
+  auto value = trim(*field);
+  auto blank = value.find(' ');
+  if (blank == std::string_view::npos || !iequals(value.substr(0, blank), "Bearer"))
+    return std::nullopt;
+  return std::string{trim(value.substr(blank + 1))};
+}
+
+caf::error no_key() {
+  return make_problem(errc::invalid_api_key,
+                      "No API key was given. Send 'Authorization: Bearer <key>'.");
+}
+
+/// Whether a key of that kind may use the endpoint (R41, R42, I8).
+caf::error refuse_kind(key_rule rule, key_kind kind) {
+  bool platform = kind == key_kind::platform;
+  bool end_user = kind == key_kind::end_user;
+  if (rule == key_rule::platform && !platform)
+    return make_problem(errc::forbidden, "This endpoint takes a platform key (sk-plat_...).");
+  if (rule == key_rule::end_user && !end_user)
+    return make_problem(errc::forbidden, "This endpoint takes an end-user key (sk-eu_...).");
+  if (rule == key_rule::either && !platform && !end_user)
+    return make_problem(errc::forbidden, "This endpoint takes an end-user or a platform key.");
+  return {};
+}
+
+/// Checks the operator key against its stored hash, in constant time.
+bool is_operator(const call_state& state) {
+  auto& hash = state.parts.settings->operator_key_hash;
+  return !hash.empty() && equal_in_constant_time(to_hex(sha256(state.presented_key)), hash);
+}
+
+void authorized(call_self self, const call_rule& rule) {
+  auto& state = self->state;
+  auto owner = find_field(state.call->path_fields, "platform_id");
+  // Another platform's id and one that does not exist look the same (I9, C38).
+  if (owner && *owner != state.who.platform.value)
+    return state.fail(make_problem(errc::forbidden, "This key does not belong to that platform."));
+  rule.handle(self);
+}
+
+void authenticate(call_self self, const call_rule& rule) {
+  auto& state = self->state;
+  auto key = bearer_key(state.call->headers);
+  if (!key)
+    return state.fail(no_key());
+  state.presented_key = std::move(*key);
+  if (rule.key == key_rule::operator_key) {
+    if (!is_operator(state))
+      return state.fail(make_problem(errc::forbidden, "This endpoint takes the operator key."));
+    return rule.handle(self);
+  }
+  self->request(state.parts.authenticator, limits::store_timeout, atom::auth_v, state.presented_key)
+    .then(
+      [self, &rule](const principal& who) {
+        self->state.who = who;
+        if (auto problem = refuse_kind(rule.key, who.kind))
+          self->state.fail(problem);
+        else
+          authorized(self, rule);
+      },
+      [self](caf::error& x) { self->state.fail(store_error(std::move(x))); });
+}
+
+} // namespace
+
+void call_state::finish(int status, std::string body, http_headers headers) {
+  if (std::exchange(answered, true))
+    return;
+  if (!body.empty() && !find_header(headers, "Content-Type"))
+    headers.push_back({"Content-Type", "application/json"});
+  parts.metrics->count_answer(call->target, status);
+  call->sink->finish({status, std::move(headers), std::move(body)});
+  self->quit();
+}
+
+void call_state::fail(const caf::error& problem) {
+  auto code = code_of(problem);
+  parts.metrics->log_problem(call->id, problem);
+  http_headers headers;
+  if (code == errc::invalid_api_key)
+    headers.push_back({"WWW-Authenticate", "Bearer"}); // I7
+  if (status_of(code) == 503)
+    headers.push_back({"Retry-After", "1"});
+  if (find_rule(call->target).speaks_rpc)
+    return finish(status_of(code), mcp::encode_error(std::nullopt, problem), std::move(headers));
+  finish(status_of(code), error_body(problem, call->id), std::move(headers));
+}
+
+void call_state::hand_over() {
+  answered = true;
+  self->quit();
+}
+
+std::string call_state::path_field(std::string_view field) const {
+  return find_field(call->path_fields, field).value_or(std::string{});
+}
+
+std::optional<std::string> call_state::query_field(std::string_view field) const {
+  return find_field(query_fields, field);
+}
+
+std::optional<json::object> call_state::body() {
+  auto object = parse_json_object(call->body);
+  if (object)
+    return std::move(*object);
+  fail(object.error());
+  return std::nullopt;
+}
+
+std::optional<page_request> call_state::page() {
+  auto x = read_page(query_field("page"), query_field("limit"));
+  if (x)
+    return *x;
+  fail(x.error());
+  return std::nullopt;
+}
+
+void call_state::answer_with(std::string statement, std::vector<store_value> values, int status) {
+  run(std::move(statement), std::move(values), [this, status](store_rows& rows) {
+    if (rows.empty())
+      fail(make_problem(errc::not_found, "There is no such thing on this platform."));
+    else
+      finish(status, store_row{rows, 0}.text("body"));
+  });
+}
+
+void call_state::answer_data(std::string statement, std::vector<store_value> values) {
+  run(std::move(statement), std::move(values), [this](store_rows& rows) {
+    finish(200, "{\"data\":" + (rows.empty() ? std::string{"[]"} : store_row{rows, 0}.text("data"))
+                  + "}");
+  });
+}
+
+void call_state::answer_page(std::string statement, std::vector<store_value> values) {
+  auto wanted = page();
+  if (!wanted)
+    return;
+  values.insert(values.begin(),
+                {store_value::integer(wanted->page), store_value::integer(wanted->limit)});
+  run(std::move(statement), std::move(values), [this, wanted](store_rows& rows) {
+    store_row row{rows, 0};
+    auto data = rows.empty() ? std::string{"[]"} : row.text("data");
+    auto total = rows.empty() ? 0 : row.integer("total");
+    finish(200, "{\"data\":" + data + ",\"total\":" + std::to_string(total)
+                  + ",\"page\":" + std::to_string(wanted->page)
+                  + ",\"limit\":" + std::to_string(wanted->limit) + "}");
+  });
+}
+
+call_actor::behavior_type call(call_self self, call_args args) {
+  auto& state = self->state;
+  state.parts = std::move(args.parts);
+  state.call = std::move(args.call);
+  state.call->sink->on_closed(
+    [handle = call_actor{self}] { caf::anon_send(handle, atom::closed_v); });
+  auto& rule = find_rule(state.call->target);
+  auto fields = parse_form(state.call->query);
+  if (fields)
+    state.query_fields = std::move(*fields);
+  if (!fields)
+    state.fail(fields.error());
+  else if (rule.key == key_rule::none)
+    rule.handle(self);
+  else
+    authenticate(self, rule);
+  return {
+    [self](atom::closed) {
+      // Nobody is left to answer. Work that goes on (a loop, a tool call) has actors of its own, or
+      // its rule says so.
+      if (find_rule(self->state.call->target).outlives_client)
+        return;
+      self->state.answered = true;
+      self->quit();
+    },
+  };
+}
+
+} // namespace callboard

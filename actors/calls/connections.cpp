@@ -1,0 +1,105 @@
+#include "actors/calls/table.hpp"
+#include "core/base/limits.hpp"
+#include "core/connectors/catalogue.hpp"
+#include "core/connectors/oauth.hpp"
+
+namespace callboard::calls {
+namespace {
+
+/// Tells the provider that the tokens are not wanted any more; the answer to the user does not wait
+/// for it (I57).
+void revoke_at_provider(call_self self, const std::string& slug, const store_row& row) {
+  auto& state = self->state;
+  auto app = state.parts.catalogue->find_app(slug);
+  auto secret = parse_json_object(row.text("secret"));
+  if (!app || !secret)
+    return;
+  connectors::token_set tokens;
+  tokens.access_token = find_string(*secret, "access_token").value_or("");
+  tokens.refresh_token = find_string(*secret, "refresh_token").value_or("");
+  connectors::connection_fields fields;
+  if (auto stored = parse_json_object(row.text("provider_fields")))
+    for (auto& member : *stored)
+      if (member.value().is_string())
+        fields.emplace(member.key(), to_std(member.value().get_string()));
+  query(
+    self, state.parts.store, state.who.platform, "app/find", {store_value::text(slug)},
+    [self, app, tokens, fields](store_rows& rows) {
+      if (rows.empty())
+        return;
+      store_row config{rows, 0};
+      auto request = connectors::revoke_request(
+        *app, {config.text("oauth_client_id"), config.text("secret")}, tokens, fields);
+      if (!request || !*request)
+        return;
+      fetch_request fetch;
+      fetch.id = make_fetch_id(self->id(), 1);
+      fetch.message = std::move(**request);
+      fetch.timeout = limits::token_call_timeout;
+      caf::anon_send(self->state.parts.http, atom::fetch_v, fetch);
+    },
+    [](const caf::error&) {});
+}
+
+void deactivate(call_self self, const std::string& slug) {
+  auto& state = self->state;
+  state.run("connection/deactivate",
+            {store_value::text(state.who.end_user.value), store_value::text(slug),
+             store_value::text(state.who.key.value)},
+            [self, slug](store_rows& rows) {
+              auto& st = self->state;
+              if (rows.empty())
+                return st.fail(
+                  make_problem(errc::not_found, "The app '" + slug + "' is not connected."));
+              self->send(st.parts.directory, atom::drop_v, st.who.end_user, slug);
+              st.finish(204, std::string{});
+            });
+}
+
+} // namespace
+
+void connections_list(call_self self) {
+  self->state.answer_data("connection/list", {store_value::text(self->state.who.end_user.value)});
+}
+
+void connection_delete(call_self self) {
+  auto& state = self->state;
+  auto slug = state.path_field("app");
+  if (!state.parts.catalogue->find_app(slug))
+    return state.fail(make_problem(errc::not_found, "There is no app '" + slug + "'."));
+  state.run("connection/find",
+            {store_value::text(state.who.end_user.value), store_value::text(slug)},
+            [self, slug](store_rows& rows) {
+              if (!rows.empty())
+                revoke_at_provider(self, slug, store_row{rows, 0});
+              deactivate(self, slug);
+            });
+}
+
+void me_mcp_config(call_self self) {
+  auto& state = self->state;
+  state.run(
+    "connection/list", {store_value::text(state.who.end_user.value)}, [self](store_rows& rows) {
+      auto& st = self->state;
+      auto bearer = "Bearer " + st.presented_key; // C16
+      json::object standard;
+      json::array openai;
+      auto connections =
+        json::parse(rows.empty() ? std::string{"[]"} : store_row{rows, 0}.text("data"));
+      for (auto& item : connections.as_array()) {
+        auto slug = to_std(item.at("appSlug").as_string());
+        auto url = st.parts.settings->mcp_url + "/mcp/" + slug;
+        // Exactly these keys: LangChain passes every other one on as an argument (C17).
+        standard[slug] = {
+          {"transport", "streamable_http"}, {"url", url}, {"headers", {{"Authorization", bearer}}}};
+        openai.push_back({{"type", "mcp"},
+                          {"server_label", slug},
+                          {"server_url", url},
+                          {"authorization", bearer}});
+      }
+      st.finish(200, json::serialize(json::object{{"standard", standard}, {"openai", openai}}),
+                {{"Cache-Control", "no-store"}});
+    });
+}
+
+} // namespace callboard::calls

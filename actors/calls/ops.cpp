@@ -1,0 +1,95 @@
+#include "actors/calls/table.hpp"
+#include "actors/metrics.hpp"
+#include "core/base/error_body.hpp"
+#include "core/base/limits.hpp"
+
+namespace callboard::calls {
+namespace {
+
+/// Kinds that /inspect shows; "actors" is all of them.
+bool inspectable(const std::string& kind) {
+  return kind == "actors" || kind == "tenant" || kind == "wallet" || kind == "session"
+         || kind == "loop" || kind == "connection" || kind == "authenticator";
+}
+
+/// The wallet as the database has it, with the tenant actor's view beside it.
+void inspect_wallet(call_self self, const std::string& platform) {
+  auto& state = self->state;
+  state.run_for({platform}, "wallet/show", {}, [self, platform](store_rows& rows) {
+    if (rows.empty())
+      return self->state.fail(make_problem(errc::not_found, "There is no such platform."));
+    self
+      ->request(self->state.parts.directory, limits::actor_timeout, atom::status_v,
+                std::string{"tenant"}, platform)
+      .then(
+        [self, wallet = store_row{rows, 0}.text("body")](const std::string& actors) {
+          self->state.finish(200, "{\"database\":" + wallet + ",\"actors\":" + actors + "}");
+        },
+        [self](const caf::error& x) { self->state.fail(x); });
+  });
+}
+
+/// A node is ready when all its lanes are: after an outage each finds its own way back, and until
+/// then some requests would still be put off.
+void check_lanes(call_self self, std::size_t next) {
+  auto& lanes = self->state.parts.store.lanes;
+  if (next == lanes.size())
+    return self->state.finish(200, json::object{{"status", "ready"}});
+  self->request(lanes[next], limits::store_timeout, atom::status_v)
+    .then([self, next](std::int64_t) { check_lanes(self, next + 1); },
+          [self](caf::error& x) { self->state.fail(store_error(std::move(x))); });
+}
+
+} // namespace
+
+void healthz(call_self self) { self->state.finish(200, json::object{{"status", "ok"}}); }
+
+void readyz(call_self self) { check_lanes(self, 0); }
+
+void metrics(call_self self) {
+  self->state.finish(200, self->state.parts.metrics->render(),
+                     {{"Content-Type", "text/plain; version=0.0.4; charset=utf-8"}});
+}
+
+void openapi(call_self self) {
+  self->state.finish(200, self->state.parts.settings->openapi,
+                     {{"Content-Type", "application/yaml"}});
+}
+
+void inspect_get(call_self self) {
+  auto& state = self->state;
+  auto kind = state.path_field("kind");
+  auto id = state.path_field("id");
+  if (!inspectable(kind))
+    return state.fail(make_problem(
+      errc::not_found, "Inspect one of actors, tenant, wallet, session, loop, connection."));
+  if (kind == "wallet" && id.empty())
+    return state.fail(
+      make_problem(errc::invalid_field, "Say which platform: /inspect/wallet/{platform}.", "id"));
+  if (kind == "wallet")
+    return inspect_wallet(self, id);
+  self
+    ->request(state.parts.directory, limits::actor_timeout, atom::status_v,
+              kind == "actors" ? std::string{} : kind, id)
+    .then(
+      [self](const std::string& actors) {
+        auto& settings = *self->state.parts.settings;
+        json::object head{{"node", settings.node_name},
+                          {"sampled_at", self->state.parts.unix_time()}};
+        auto text = json::serialize(head);
+        text.pop_back();
+        self->state.finish(200, text + ",\"actors\":" + actors + "}");
+      },
+      [self](const caf::error& x) { self->state.fail(x); });
+}
+
+/// Looking changes nothing, and nothing can be changed this way (facts reliability.md 10.3).
+void inspect_post(call_self self) {
+  self->state.finish(405,
+                     error_body(make_problem(errc::method_not_allowed,
+                                             "Inspection only reads; nothing can be changed here."),
+                                self->state.call->id),
+                     {{"Allow", "GET"}});
+}
+
+} // namespace callboard::calls

@@ -1,0 +1,66 @@
+#include "actors/calls/table.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+
+namespace callboard {
+namespace {
+
+using enum key_rule;
+
+constexpr std::array rules{
+  call_rule{endpoint::healthz, none, calls::healthz},
+  call_rule{endpoint::readyz, none, calls::readyz},
+  call_rule{endpoint::alive, none, calls::healthz},
+  call_rule{endpoint::metrics, none, calls::metrics},
+  call_rule{endpoint::openapi, none, calls::openapi},
+  call_rule{endpoint::inspect_get, operator_key, calls::inspect_get},
+  call_rule{endpoint::inspect_post, operator_key, calls::inspect_post},
+  call_rule{endpoint::platform_get, platform, calls::platform_get},
+  call_rule{endpoint::platform_patch, platform, calls::platform_patch},
+  call_rule{endpoint::platform_delete, platform, calls::platform_delete},
+  call_rule{endpoint::wallet_get, platform, calls::wallet_get},
+  call_rule{endpoint::wallet_topup, platform, calls::wallet_topup},
+  call_rule{endpoint::wallet_transactions, platform, calls::wallet_transactions},
+  call_rule{endpoint::usage_get, platform, calls::usage_get},
+  call_rule{endpoint::logs_list, platform, calls::logs_list},
+  call_rule{endpoint::end_user_create, platform, calls::end_user_create},
+  call_rule{endpoint::end_user_list, platform, calls::end_user_list},
+  call_rule{endpoint::end_user_get, platform, calls::end_user_get},
+  call_rule{endpoint::end_user_patch, platform, calls::end_user_patch},
+  call_rule{endpoint::end_user_delete, platform, calls::end_user_delete},
+  call_rule{endpoint::key_create, platform, calls::key_create},
+  call_rule{endpoint::key_list, platform, calls::key_list},
+  call_rule{endpoint::key_revoke, platform, calls::key_revoke},
+  call_rule{endpoint::app_activate, platform, calls::app_activate},
+  call_rule{endpoint::app_list, platform, calls::app_list},
+  call_rule{endpoint::app_patch, platform, calls::app_patch},
+  call_rule{endpoint::app_deactivate, platform, calls::app_deactivate},
+  call_rule{endpoint::me_mcp_config, end_user, calls::me_mcp_config},
+  call_rule{endpoint::models_list, either, calls::models_list},
+  call_rule{endpoint::responses_create, either, calls::responses_create},
+  call_rule{endpoint::responses_get, either, calls::responses_get},
+  call_rule{endpoint::responses_delete, either, calls::responses_delete},
+  call_rule{endpoint::responses_input_items, either, calls::responses_input_items},
+  call_rule{endpoint::chat_completions, either, calls::chat_completions},
+  call_rule{endpoint::apps_list, end_user, calls::apps_list},
+  call_rule{endpoint::connections_list, end_user, calls::connections_list},
+  call_rule{endpoint::connection_delete, end_user, calls::connection_delete, false, true},
+  call_rule{endpoint::oauth_authorize, end_user, calls::oauth_authorize},
+  call_rule{endpoint::oauth_callback, none, calls::oauth_callback, false, true},
+  call_rule{endpoint::mcp_post, end_user, calls::mcp_post, true},
+  call_rule{endpoint::mcp_get, end_user, calls::mcp_get, true},
+  call_rule{endpoint::mcp_delete, end_user, calls::mcp_delete, true},
+};
+
+} // namespace
+
+const call_rule& find_rule(endpoint target) {
+  auto i = std::find_if(rules.begin(), rules.end(), [&](auto& x) { return x.target == target; });
+  if (i == rules.end())
+    std::abort(); // a route without a rule; tests/actors/calls_test.cpp walks through all of them
+  return *i;
+}
+
+} // namespace callboard

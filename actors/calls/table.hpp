@@ -1,0 +1,86 @@
+#pragma once
+
+#include "actors/call.hpp"
+
+namespace callboard {
+
+/// Which key an endpoint takes.
+enum class key_rule : std::uint8_t { none, platform, end_user, either, operator_key };
+
+/// How an endpoint is served.
+struct call_rule {
+  endpoint target;
+  key_rule key;
+  void (*handle)(call_self);
+  /// Errors are JSON-RPC bodies.
+  bool speaks_rpc = false;
+  /// What it has begun must be finished although the client has left: tokens that a provider has
+  /// given out are stored, tokens that nobody wants any more are revoked.
+  bool outlives_client = false;
+};
+
+/// The rule of an endpoint. Every endpoint has one (tests/actors/calls_test.cpp).
+const call_rule& find_rule(endpoint target);
+
+/// The handlers. Each reads the request, asks, and answers through the call's state; none waits.
+namespace calls {
+
+// ops.cpp
+void healthz(call_self self);
+void readyz(call_self self);
+void metrics(call_self self);
+void openapi(call_self self);
+void inspect_get(call_self self);
+void inspect_post(call_self self);
+
+// platforms.cpp
+void platform_get(call_self self);
+void platform_patch(call_self self);
+void platform_delete(call_self self);
+void wallet_get(call_self self);
+void wallet_topup(call_self self);
+void wallet_transactions(call_self self);
+void usage_get(call_self self);
+void logs_list(call_self self);
+
+// end_users.cpp
+void end_user_create(call_self self);
+void end_user_list(call_self self);
+void end_user_get(call_self self);
+void end_user_patch(call_self self);
+void end_user_delete(call_self self);
+void key_create(call_self self);
+void key_list(call_self self);
+void key_revoke(call_self self);
+
+// apps.cpp
+void app_activate(call_self self);
+void app_list(call_self self);
+void app_patch(call_self self);
+void app_deactivate(call_self self);
+void apps_list(call_self self);
+
+// connections.cpp
+void connections_list(call_self self);
+void connection_delete(call_self self);
+void me_mcp_config(call_self self);
+
+// oauth.cpp
+void oauth_authorize(call_self self);
+void oauth_callback(call_self self);
+
+// mcp.cpp
+void mcp_post(call_self self);
+void mcp_get(call_self self);
+void mcp_delete(call_self self);
+
+// responses.cpp
+void models_list(call_self self);
+void responses_create(call_self self);
+void responses_get(call_self self);
+void responses_delete(call_self self);
+void responses_input_items(call_self self);
+void chat_completions(call_self self);
+
+} // namespace calls
+} // namespace callboard

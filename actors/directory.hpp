@@ -1,0 +1,82 @@
+#pragma once
+
+#include <map>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "actors/activity.hpp"
+#include "actors/interfaces.hpp"
+#include "actors/node.hpp"
+#include "actors/promise_book.hpp"
+
+namespace callboard {
+
+struct directory_state {
+  explicit directory_state(directory_actor::pointer selfptr) : self(selfptr) {}
+  static inline const char* name = "directory";
+
+  /// An activated actor. `used_at` rises with each look-up; an entry that is not looked up is
+  /// collected.
+  template <class Handle>
+  struct entry {
+    Handle actor;
+    caf::actor_clock::time_point used_at{};
+  };
+
+  /// A live session and whom it belongs to (I65).
+  struct session_entry {
+    session_actor actor;
+    key_id key;
+    end_user_id end_user;
+    std::string app;
+
+    bool belongs_to(const principal& who, const std::string& its_app) const {
+      return key == who.key && end_user == who.end_user && app == its_app;
+    }
+  };
+
+  /// Somebody who waits for an activation, and what they claimed.
+  struct session_claim {
+    caf::typed_response_promise<session_actor> promise;
+    principal who;
+    std::string app;
+  };
+
+  tenant_actor find_tenant(const platform_id& platform);
+  connection_actor find_connection(const platform_id& platform, const end_user_id& user,
+                                   const std::string& app);
+  caf::result<session_actor> find_session(const session_id& id, const principal& who,
+                                          const std::string& app);
+  void activate_session(const std::string& digest, const platform_id& platform);
+  void deliver_session(const std::string& digest, const platform_id& platform,
+                       const result<session_entry>& found);
+  void enlist(const std::string& kind, const std::string& id, const status_actor& actor);
+  void collect_idle();
+  void erase(const caf::actor_addr& gone);
+  void end(const caf::error& reason);
+  std::vector<status_actor> members(const std::string& kind, const std::string& id) const;
+  caf::result<std::string> report(const std::string& kind, const std::string& id);
+
+  directory_actor::pointer self;
+  node_parts parts;
+  std::unordered_map<platform_id, entry<tenant_actor>> tenants;
+  /// By "<end user>/<app>".
+  std::unordered_map<std::string, entry<connection_actor>> connections;
+  /// By the SHA-256 of the session id, in hexadecimal. Sessions end by themselves.
+  std::unordered_map<std::string, session_entry> sessions;
+  /// Activations under way, with those who wait; by platform and digest, since only the own
+  /// platform can see the row.
+  std::unordered_map<std::string, std::vector<session_claim>> activating;
+  /// Actors of other kinds: kind and id.
+  std::map<std::pair<std::string, std::string>, status_actor> others;
+  /// Where to erase a session when it is down.
+  std::unordered_map<caf::actor_id, std::string> session_of_actor;
+  std::unordered_map<caf::actor_id, std::pair<std::string, std::string>> other_of_actor;
+};
+
+/// See directory_actor. `parts.directory` is filled in by the actor itself.
+directory_actor::behavior_type directory(directory_actor::stateful_pointer<directory_state> self,
+                                         node_parts parts);
+
+} // namespace callboard

@@ -1,0 +1,99 @@
+#include "actors/interfaces.hpp"
+
+namespace callboard {
+
+std::string_view to_string(endpoint x) {
+  switch (x) {
+  case endpoint::healthz:
+    return "healthz";
+  case endpoint::readyz:
+    return "readyz";
+  case endpoint::alive:
+    return "alive";
+  case endpoint::metrics:
+    return "metrics";
+  case endpoint::openapi:
+    return "openapi";
+  case endpoint::inspect_get:
+    return "inspect_get";
+  case endpoint::inspect_post:
+    return "inspect_post";
+  case endpoint::platform_get:
+    return "platform_get";
+  case endpoint::platform_patch:
+    return "platform_patch";
+  case endpoint::platform_delete:
+    return "platform_delete";
+  case endpoint::end_user_create:
+    return "end_user_create";
+  case endpoint::end_user_list:
+    return "end_user_list";
+  case endpoint::end_user_get:
+    return "end_user_get";
+  case endpoint::end_user_patch:
+    return "end_user_patch";
+  case endpoint::end_user_delete:
+    return "end_user_delete";
+  case endpoint::key_create:
+    return "key_create";
+  case endpoint::key_list:
+    return "key_list";
+  case endpoint::key_revoke:
+    return "key_revoke";
+  case endpoint::app_activate:
+    return "app_activate";
+  case endpoint::app_list:
+    return "app_list";
+  case endpoint::app_patch:
+    return "app_patch";
+  case endpoint::app_deactivate:
+    return "app_deactivate";
+  case endpoint::wallet_get:
+    return "wallet_get";
+  case endpoint::wallet_topup:
+    return "wallet_topup";
+  case endpoint::wallet_transactions:
+    return "wallet_transactions";
+  case endpoint::usage_get:
+    return "usage_get";
+  case endpoint::logs_list:
+    return "logs_list";
+  case endpoint::me_mcp_config:
+    return "me_mcp_config";
+  case endpoint::models_list:
+    return "models_list";
+  case endpoint::responses_create:
+    return "responses_create";
+  case endpoint::responses_get:
+    return "responses_get";
+  case endpoint::responses_delete:
+    return "responses_delete";
+  case endpoint::responses_input_items:
+    return "responses_input_items";
+  case endpoint::chat_completions:
+    return "chat_completions";
+  case endpoint::apps_list:
+    return "apps_list";
+  case endpoint::connections_list:
+    return "connections_list";
+  case endpoint::connection_delete:
+    return "connection_delete";
+  case endpoint::oauth_authorize:
+    return "oauth_authorize";
+  case endpoint::oauth_callback:
+    return "oauth_callback";
+  case endpoint::mcp_post:
+    return "mcp_post";
+  case endpoint::mcp_get:
+    return "mcp_get";
+  case endpoint::mcp_delete:
+    return "mcp_delete";
+  case endpoint::mcp_options:
+    return "mcp_options";
+  case endpoint::well_known:
+    return "well_known";
+  }
+  return "unknown";
+}
+
+} // namespace callboard

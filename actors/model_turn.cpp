@@ -1,0 +1,144 @@
+#include "actors/model_turn.hpp"
+
+#include "actors/metrics.hpp"
+#include "actors/store_query.hpp"
+#include "core/base/digest.hpp"
+#include "core/base/limits.hpp"
+
+namespace callboard {
+namespace {
+
+/// Of a refusal's body that much is kept; the rest says nothing more.
+constexpr std::size_t refusal_bytes_max = 16u * 1024;
+
+bool is_success(int status) { return status >= 200 && status < 300; }
+
+} // namespace
+
+void model_turn::begin(order what, callbacks then) {
+  order_ = std::move(what);
+  then_ = std::move(then);
+  begun_ = self_->clock().now();
+  admitting_ = true;
+  self_->request(parts_.directory, limits::actor_timeout, atom::tenant_v, who_.platform)
+    .then([this](const tenant_actor& found) { admit(found); },
+          [this](caf::error& x) {
+            admitting_ = false;
+            then_.admitted(store_error(std::move(x)));
+          });
+}
+
+void model_turn::admit(const tenant_actor& tenant) {
+  tenant_ = tenant;
+  admission what;
+  what.id = billing::turn_hold(loop_, order_.number);
+  what.request_hash = sha256(json::serialize(order_.body));
+  what.kind = hold_kind::llm;
+  what.end_user = who_.end_user;
+  what.amount = billing::hold_for(order_.input_tokens_estimate, order_.output_tokens_max,
+                                  model_.price, {model_.markup_ppm});
+  what.subject = model_.slug;
+  what.request = request_;
+  what.loop = loop_;
+  what.turn = order_.number;
+  what.turns_max = order_.numbers_max;
+  hold_ = what.id;
+  self_->request(tenant_, limits::store_timeout * 2, atom::admit_v, what)
+    .then(
+      [this](const hold_ticket& ticket) {
+        admitting_ = false;
+        // A pending one is our own: the lane repeats a commit that it is in doubt about.
+        if (ticket.existed != 0 && ticket.existed != 'P')
+          return then_.admitted(make_problem(errc::conflict, "This turn was made before."));
+        held_ = true;
+        then_.admitted({});
+        if (held_ && fetching_ == 0)
+          invoke();
+      },
+      [this](caf::error& x) {
+        admitting_ = false;
+        then_.admitted(store_error(std::move(x)));
+      });
+}
+
+void model_turn::invoke() {
+  status_ = 0;
+  refusal_.clear();
+  fetching_ = make_fetch_id(self_->id(), ++fetches_);
+  fetch_request fetch;
+  fetch.id = fetching_;
+  fetch.message.method = "POST";
+  fetch.message.url = model_.base_url + "/chat/completions";
+  fetch.message.headers = {{"Content-Type", "application/json"}, {"Accept", "text/event-stream"}};
+  if (!model_.api_key.empty())
+    fetch.message.headers.push_back({"Authorization", "Bearer " + model_.api_key});
+  fetch.message.body = json::serialize(order_.body);
+  fetch.timeout = limits::model_turn_timeout;
+  fetch.idle_timeout = limits::model_idle_timeout;
+  fetch.body_bytes_max = limits::model_response_bytes_max;
+  self_->send(parts_.http, atom::stream_v, fetch, fetch_listener_actor{self_});
+}
+
+void model_turn::settle(const result_of_turn& outcome,
+                        std::function<void(const caf::error&)> done) {
+  held_ = false;
+  settlement what;
+  what.id = hold_;
+  what.charge = outcome.charge;
+  auto& usage = outcome.usage;
+  if (outcome.charge) {
+    what.actual = billing::cost_of({usage.input, usage.cached, usage.output}, model_.price,
+                                   {model_.markup_ppm});
+    what.input_tokens = usage.input;
+    what.cached_tokens = usage.cached;
+    what.output_tokens = usage.output;
+    what.estimated = usage.estimated;
+  }
+  what.latency_ms =
+    std::chrono::duration_cast<std::chrono::milliseconds>(self_->clock().now() - begun_).count();
+  what.status = outcome.status;
+  what.error_message = outcome.error_message;
+  what.request_type = request_type_;
+  parts_.metrics->count_turn(model_.slug, outcome.status, usage.input, usage.output);
+  self_->request(tenant_, limits::store_timeout * 2, atom::settle_v, what)
+    .then(
+      [this, done](micro_usd charged) {
+        charged_ = charged_ + charged;
+        done({});
+      },
+      [this, done](const caf::error& x) {
+        parts_.metrics->log_problem(request_, x);
+        done(x);
+      });
+}
+
+void model_turn::cancel() {
+  if (fetching_ != 0)
+    self_->send(parts_.http, atom::cancel_v, std::exchange(fetching_, 0));
+}
+
+void model_turn::on_head(fetch_id id, const http_response& head) {
+  if (id == fetching_)
+    status_ = head.status;
+}
+
+void model_turn::on_chunk(fetch_id id, const std::string& bytes) {
+  if (id != fetching_)
+    return;
+  if (is_success(status_))
+    then_.bytes(bytes);
+  else if (refusal_.size() < refusal_bytes_max)
+    refusal_ += bytes;
+}
+
+void model_turn::on_done(fetch_id id, const caf::error& problem) {
+  if (id != fetching_)
+    return;
+  fetching_ = 0;
+  if (!problem && !is_success(status_))
+    then_.refused(status_, refusal_);
+  else
+    then_.ended(problem);
+}
+
+} // namespace callboard

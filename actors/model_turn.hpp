@@ -1,0 +1,104 @@
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "actors/interfaces.hpp"
+#include "actors/node.hpp"
+#include "core/responses/token_usage.hpp"
+
+namespace callboard {
+
+/// One model invocation at a time for a loop actor: hold, streamed request, settlement (facts
+/// reliability.md 5.1). A part of its actor's state: everything runs on the actor's thread, and
+/// callbacks come only while the actor lives.
+class model_turn {
+public:
+  /// What to invoke.
+  struct order {
+    /// From 1; names the hold together with the loop.
+    std::int64_t number = 1;
+    std::int64_t numbers_max = 1;
+    json::object body;
+    std::int64_t input_tokens_estimate = 0;
+    std::int64_t output_tokens_max = 0;
+  };
+
+  struct callbacks {
+    /// The hold is placed and the request is on its way; or why not (nothing is held then).
+    std::function<void(const caf::error&)> admitted;
+    /// The model refused with a status other than 2xx, all of whose body is here.
+    std::function<void(int status, const std::string& body)> refused;
+    /// Bytes of a 2xx answer.
+    std::function<void(const std::string&)> bytes;
+    /// The end of a 2xx answer, or of the transport. Settle now.
+    std::function<void(const caf::error&)> ended;
+  };
+
+  /// How it went, for the ledger and the log.
+  struct result_of_turn {
+    /// False: the call failed and costs nothing (I20).
+    bool charge = true;
+    responses::token_usage usage;
+    std::string status = "success";
+    std::string error_message;
+  };
+
+  model_turn(loop_actor::pointer self, node_parts parts, principal who, request_id request,
+             loop_id loop, std::string request_type)
+      : self_(self), parts_(std::move(parts)), who_(std::move(who)), request_(std::move(request)),
+        loop_(std::move(loop)), request_type_(std::move(request_type)) {}
+
+  /// The model to use from now on.
+  void use(model_info model) { model_ = std::move(model); }
+  const model_info& model() const noexcept { return model_; }
+
+  /// Begins a turn. @pre no turn is under way
+  void begin(order what, callbacks then);
+
+  /// Ends the turn's hold; `done` gets an error when not even the journal took it. @pre a hold is
+  /// placed
+  void settle(const result_of_turn& outcome, std::function<void(const caf::error&)> done);
+
+  /// Stops the model's answer if one is coming.
+  void cancel();
+
+  /// Whether a hold is placed and not settled.
+  bool held() const noexcept { return held_; }
+  /// Whether a hold is being placed.
+  bool admitting() const noexcept { return admitting_; }
+  /// What the settled turns have cost.
+  micro_usd charged() const noexcept { return charged_; }
+
+  // -- messages of the http client, passed on by the actor --------------------
+
+  void on_head(fetch_id id, const http_response& head);
+  void on_chunk(fetch_id id, const std::string& bytes);
+  void on_done(fetch_id id, const caf::error& problem);
+
+private:
+  void admit(const tenant_actor& tenant);
+  void invoke();
+
+  loop_actor::pointer self_;
+  node_parts parts_;
+  principal who_;
+  request_id request_;
+  loop_id loop_;
+  std::string request_type_;
+  model_info model_;
+  order order_;
+  callbacks then_;
+  tenant_actor tenant_;
+  hold_id hold_;
+  bool held_ = false;
+  bool admitting_ = false;
+  fetch_id fetching_ = 0;
+  std::uint64_t fetches_ = 0;
+  int status_ = 0;
+  std::string refusal_;
+  micro_usd charged_;
+  caf::actor_clock::time_point begun_{};
+};
+
+} // namespace callboard

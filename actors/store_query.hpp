@@ -1,0 +1,31 @@
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "actors/interfaces.hpp"
+
+namespace callboard {
+
+/// Whatever CAF says of a lane that does not answer, callers see errc::store_unavailable.
+inline caf::error store_error(caf::error x) {
+  if (x.category() == caf::atom("callboard"))
+    return x;
+  return make_problem(errc::store_unavailable, "the lane does not answer");
+}
+
+/// Runs one statement for an actor: `on_rows(store_rows&)` or `on_error(caf::error)`, exactly one
+/// of them, later, on the actor's thread. An empty platform means a statement marked [system].
+template <class Self, class OnRows, class OnError>
+void query(Self* self, const store_lanes& store, const platform_id& platform, std::string statement,
+           std::vector<store_value> values, OnRows on_rows, OnError on_error,
+           bool journal = false) {
+  self
+    ->request(store.of(platform), limits::store_timeout, atom::run_v,
+              store_call{platform, std::move(statement), std::move(values), journal})
+    .then([on_rows = std::move(on_rows)](store_rows& rows) mutable { on_rows(rows); },
+          [on_error](caf::error& x) mutable { on_error(store_error(std::move(x))); });
+}
+
+} // namespace callboard

@@ -1,0 +1,61 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "actors/interfaces.hpp"
+#include "actors/node.hpp"
+#include "core/connectors/render.hpp"
+#include "core/connectors/shape.hpp"
+
+namespace callboard {
+
+struct tool_call_args {
+  node_parts parts;
+};
+
+struct tool_call_state {
+  explicit tool_call_state(tool_call_actor::pointer selfptr) : self(selfptr) {}
+  static inline const char* name = "tool_call";
+
+  void start(const tool_job& wanted);
+  void connected(const connection_actor& found);
+  void prepare(const credentials& opened);
+  void admit();
+  void send();
+  void answered(const http_response& answer);
+  void no_answer(const caf::error& why);
+  void refresh_and_resend(connectors::outcome seen);
+  bool resend_soon(const connectors::outcome& seen, bool harmless);
+  void conclude(connectors::outcome seen);
+  void settle(const connectors::outcome& seen);
+  void deliver(const connectors::outcome& seen, micro_usd charged);
+  void fail(const caf::error& why);
+  void cancel(const caf::error& why);
+
+  tool_call_actor::pointer self;
+  tool_call_args args;
+  tool_job job;
+  caf::typed_response_promise<tool_result> promise;
+  json::object arguments;
+  connection_actor connection;
+  tenant_actor tenant;
+  std::string access_token;
+  std::optional<connectors::call_plan> plan;
+  std::optional<hold_ticket> hold;
+  /// The request on its way, or 0.
+  fetch_id fetching = 0;
+  std::uint64_t fetches = 0;
+  bool refreshed = false;
+  bool resent = false;
+  bool finished = false;
+  caf::actor_clock::time_point begun{};
+};
+
+/// See tool_call_actor: looks the tool up, checks its arguments, gets a token, takes a hold, calls
+/// the provider, settles, answers. Nothing is held or charged for what never reaches the provider
+/// (I25).
+tool_call_actor::behavior_type tool_call(tool_call_actor::stateful_pointer<tool_call_state> self,
+                                         tool_call_args args);
+
+} // namespace callboard

@@ -1,0 +1,160 @@
+#include "core/base/digest.hpp"
+
+#include <array>
+#include <cstdint>
+#include <cstdlib>
+
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <openssl/rand.h>
+
+namespace callboard {
+namespace {
+
+const unsigned char* as_bytes(std::string_view x) {
+  return reinterpret_cast<const unsigned char*>(x.data());
+}
+
+unsigned char* as_bytes(std::string& x) { return reinterpret_cast<unsigned char*>(x.data()); }
+
+std::string digest(const EVP_MD* method, std::string_view data) {
+  std::string result(static_cast<std::size_t>(EVP_MD_get_size(method)), '\0');
+  EVP_Digest(data.data(), data.size(), as_bytes(result), nullptr, method, nullptr);
+  return result;
+}
+
+int hex_value(char c) {
+  if (c >= '0' && c <= '9')
+    return c - '0';
+  if (c >= 'a' && c <= 'f')
+    return c - 'a' + 10;
+  return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+/// Formats 16 bytes as a UUID with the version and variant bits set.
+std::string format_uuid(std::string bytes, unsigned version) {
+  bytes.resize(16);
+  bytes[6] = static_cast<char>((static_cast<unsigned char>(bytes[6]) & 0x0fu) | (version << 4));
+  bytes[8] = static_cast<char>((static_cast<unsigned char>(bytes[8]) & 0x3fu) | 0x80u);
+  auto hex = to_hex(bytes);
+  return hex.substr(0, 8) + '-' + hex.substr(8, 4) + '-' + hex.substr(12, 4) + '-'
+         + hex.substr(16, 4) + '-' + hex.substr(20);
+}
+
+/// The remainder of each byte. Every presented key has a checksum, so this runs on each request.
+constexpr auto crc_of_byte = [] {
+  std::array<std::uint32_t, 256> table{};
+  for (std::uint32_t i = 0; i < table.size(); ++i) {
+    auto crc = i;
+    for (int bit = 0; bit < 8; ++bit)
+      crc = (crc >> 1) ^ (0xedb88320u & (0u - (crc & 1u)));
+    table[i] = crc;
+  }
+  return table;
+}();
+
+} // namespace
+
+std::string sha256(std::string_view data) { return digest(EVP_sha256(), data); }
+
+std::string hmac_sha256(std::string_view key, std::string_view data) {
+  std::string result(32, '\0');
+  unsigned length = 0;
+  HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), as_bytes(data), data.size(),
+       as_bytes(result), &length);
+  return result;
+}
+
+std::string to_hex(std::string_view bytes) {
+  static constexpr char digits[] = "0123456789abcdef";
+  std::string result;
+  result.reserve(bytes.size() * 2);
+  for (char c : bytes) {
+    auto byte = static_cast<unsigned char>(c);
+    result += digits[byte >> 4];
+    result += digits[byte & 15];
+  }
+  return result;
+}
+
+std::optional<std::string> from_hex(std::string_view text) {
+  if (text.size() % 2 != 0)
+    return std::nullopt;
+  std::string result;
+  for (std::size_t i = 0; i < text.size(); i += 2) {
+    auto high = hex_value(text[i]);
+    auto low = hex_value(text[i + 1]);
+    if (high < 0 || low < 0)
+      return std::nullopt;
+    result += static_cast<char>(high * 16 + low);
+  }
+  return result;
+}
+
+std::string to_base64(std::string_view bytes) {
+  std::string result((bytes.size() + 2) / 3 * 4 + 1, '\0');
+  auto length = EVP_EncodeBlock(as_bytes(result), as_bytes(bytes), static_cast<int>(bytes.size()));
+  result.resize(static_cast<std::size_t>(length));
+  return result;
+}
+
+std::optional<std::string> from_base64(std::string_view text) {
+  std::string clean;
+  for (char c : text)
+    if (c != '\n' && c != '\r')
+      clean += c;
+  while (!clean.empty() && clean.back() == '=')
+    clean.pop_back();
+  if (clean.size() % 4 == 1)
+    return std::nullopt;
+  auto wanted = clean.size() / 4 * 3 + (clean.size() % 4 == 0 ? 0 : clean.size() % 4 - 1);
+  clean.resize((clean.size() + 3) / 4 * 4, '=');
+  std::string result(clean.size() / 4 * 3, '\0');
+  if (EVP_DecodeBlock(as_bytes(result), as_bytes(std::string_view{clean}),
+                      static_cast<int>(clean.size()))
+      < 0)
+    return std::nullopt;
+  result.resize(wanted);
+  return result;
+}
+
+std::string to_base64url(std::string_view bytes) {
+  auto result = to_base64(bytes);
+  while (!result.empty() && result.back() == '=')
+    result.pop_back();
+  for (auto& c : result)
+    c = c == '+' ? '-' : c == '/' ? '_' : c;
+  return result;
+}
+
+std::uint32_t crc32(std::string_view data) {
+  std::uint32_t crc = 0xffffffffu;
+  for (char c : data)
+    crc = (crc >> 8) ^ crc_of_byte[(crc ^ static_cast<unsigned char>(c)) & 0xffu];
+  return ~crc;
+}
+
+std::string uuid5(std::string_view space, std::string_view name) {
+  std::string hex;
+  for (char c : space)
+    if (c != '-')
+      hex += c;
+  auto bytes = from_hex(hex).value_or(std::string{space});
+  return format_uuid(digest(EVP_sha1(), bytes.append(name)), 5);
+}
+
+std::string uuid4() { return format_uuid(random_bytes(16), 4); }
+
+std::string random_bytes(std::size_t count) {
+  std::string result(count, '\0');
+  if (RAND_bytes(as_bytes(result), static_cast<int>(count)) != 1)
+    std::abort();
+  return result;
+}
+
+bool equal_in_constant_time(std::string_view a, std::string_view b) {
+  return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
+}
+
+} // namespace callboard

@@ -1,0 +1,10 @@
+target_sources(callboard_core PRIVATE
+  base/api_key.cpp
+  base/digest.cpp
+  base/error.cpp
+  base/error_body.cpp
+  base/fields.cpp
+  base/http_message.cpp
+  base/json.cpp
+  base/money.cpp
+  base/network_address.cpp)

@@ -1,0 +1,1 @@
+target_sources(callboard_core PRIVATE billing/prices.cpp)

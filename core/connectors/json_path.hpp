@@ -1,0 +1,57 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/base/error.hpp"
+#include "core/base/json.hpp"
+
+namespace callboard::connectors {
+
+/// An RFC 6901 pointer, taken apart. The empty pointer, which names the whole value, stands for
+/// "not configured" wherever a description leaves a pointer out.
+class json_pointer {
+public:
+  json_pointer() = default;
+
+  /// errc::invalid_field for a text that does not begin with "/" or holds a bad escape.
+  static result<json_pointer> parse(std::string_view text);
+
+  bool empty() const { return names_.empty(); }
+  const std::vector<std::string>& names() const { return names_; }
+
+  /// "/a/0/b", escaped.
+  std::string to_string() const;
+
+  /// The value at this place, or null.
+  const json::value* find_in(const json::value& root) const;
+  json::value* find_in(json::value& root) const;
+
+private:
+  std::vector<std::string> names_;
+};
+
+/// A pointer in which the name `*` stands for every element of an array or every member of an
+/// object; as the first name only for the elements of an array.
+class json_path {
+public:
+  /// errc::invalid_field for what json_pointer refuses.
+  static result<json_path> parse(std::string_view text);
+
+  const std::vector<std::string>& names() const { return names_; }
+
+private:
+  std::vector<std::string> names_;
+};
+
+/// A copy of `root` reduced to the places that `paths` name, nesting kept: "/labels/*/name" gives
+/// {"labels":[{"name":..}]}. Absent places are left out. Elements of arrays stay in order and are
+/// never dropped.
+json::value select(const json::value& root, const std::vector<json_path>& paths);
+
+/// A scalar as text without quotes, other values as JSON.
+std::string to_text(const json::value& x);
+
+} // namespace callboard::connectors

@@ -1,0 +1,347 @@
+#include "http/client/transfer.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "core/base/network_address.hpp"
+
+namespace callboard {
+namespace {
+
+/// All header fields of an answer; more is no API's answer.
+constexpr std::size_t header_bytes_max = 64 * 1024;
+/// Idle connections older than that are not used again: many servers close them after 60 s, and a
+/// request that meets the closing may have to be given up.
+constexpr long connection_idle_seconds_max = 50;
+constexpr long dns_cache_seconds = 60;
+constexpr const char* user_agent = "callboard";
+
+/// Header fields that belong to libcurl.
+constexpr std::array<std::string_view, 4> framing_fields{"host", "content-length", "connection",
+                                                         "transfer-encoding"};
+
+template <class T>
+void set(CURL* easy, CURLoption option, T value) {
+  curl_easy_setopt(easy, option, value);
+}
+
+bool is_token(std::string_view x) {
+  constexpr std::string_view others = "!#$%&'*+-.^_`|~";
+  return !x.empty() && std::all_of(x.begin(), x.end(), [&](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')
+           || others.find(c) != std::string_view::npos;
+  });
+}
+
+bool is_clean(std::string_view x) {
+  return std::none_of(x.begin(), x.end(), [](char c) {
+    auto byte = static_cast<unsigned char>(c);
+    return (byte < 0x20 && byte != '\t') || byte == 0x7f;
+  });
+}
+
+std::optional<ip_address> address_of(const curl_sockaddr& x, std::uint16_t& port) {
+  ip_address address;
+  if (x.family == AF_INET) {
+    sockaddr_in in{};
+    std::memcpy(&in, &x.addr, sizeof(in));
+    std::memcpy(address.bytes.data(), &in.sin_addr, 4);
+    port = ntohs(in.sin_port);
+    return address;
+  }
+  if (x.family == AF_INET6) {
+    // libcurl's member is a plain sockaddr with the real one behind it.
+    sockaddr_in6 in{};
+    std::memcpy(&in, static_cast<const void*>(&x.addr),
+                std::min<std::size_t>(x.addrlen, sizeof(in)));
+    address.v6 = true;
+    std::memcpy(address.bytes.data(), &in.sin6_addr, 16);
+    port = ntohs(in.sin6_port);
+    return address;
+  }
+  return std::nullopt;
+}
+
+} // namespace
+
+transfer::transfer(fetch_request request, fetch_callbacks callbacks, easy_ptr easy,
+                   const http_client_args& args, std::vector<CURL*>& fresh)
+    : request_(std::move(request)), callbacks_(std::move(callbacks)), easy_(std::move(easy)),
+      allow_private_(args.allow_private), counters_(*args.counters), fresh_(fresh) {
+  auto& message = request_.message;
+  if (!is_token(message.method) || !is_clean(message.url))
+    problem_ = make_problem(errc::bad_request, "The outbound request is malformed.");
+  else if (!set_headers())
+    problem_ = make_problem(errc::bad_request, "An outbound header field is malformed.");
+  else
+    set_up(args);
+}
+
+void transfer::set_up(const http_client_args& args) {
+  auto* easy = easy_.get();
+  set(easy, CURLOPT_URL, request_.message.url.c_str());
+  set(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+  set(easy, CURLOPT_FOLLOWLOCATION, 0L);
+  set(easy, CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
+  set(easy, CURLOPT_PROXY, "");
+  set(easy, CURLOPT_NOSIGNAL, 1L);
+  // Ending a request whose name is still being resolved must not wait for the resolver.
+  set(easy, CURLOPT_QUICK_EXIT, 1L);
+  set(easy, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
+  set(easy, CURLOPT_HTTP09_ALLOWED, 0L);
+  set(easy, CURLOPT_TCP_KEEPALIVE, 1L);
+  set(easy, CURLOPT_MAXAGE_CONN, connection_idle_seconds_max);
+  set(easy, CURLOPT_DNS_CACHE_TIMEOUT, dns_cache_seconds);
+  set(easy, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(args.connect_timeout.count()));
+  set(easy, CURLOPT_TIMEOUT_MS, static_cast<long>(request_.timeout.count()));
+  set(easy, CURLOPT_USERAGENT, user_agent);
+  if (!args.ca_file.empty()) {
+    set(easy, CURLOPT_CAINFO, args.ca_file.c_str());
+    set(easy, CURLOPT_CAPATH, static_cast<const char*>(nullptr));
+  }
+  // A compressed stream would wait in the sender's compressor.
+  if (!callbacks_.streamed())
+    set(easy, CURLOPT_ACCEPT_ENCODING, "");
+  set_method();
+  set(easy, CURLOPT_HTTPHEADER, headers_.get());
+  set(easy, CURLOPT_PRIVATE, static_cast<void*>(this));
+  set(easy, CURLOPT_HEADERFUNCTION, &transfer::on_header);
+  set(easy, CURLOPT_HEADERDATA, static_cast<void*>(this));
+  set(easy, CURLOPT_WRITEFUNCTION, &transfer::on_body);
+  set(easy, CURLOPT_WRITEDATA, static_cast<void*>(this));
+  set(easy, CURLOPT_OPENSOCKETFUNCTION, &transfer::on_socket);
+  set(easy, CURLOPT_OPENSOCKETDATA, static_cast<void*>(this));
+  set(easy, CURLOPT_PREREQFUNCTION, &transfer::on_send);
+  set(easy, CURLOPT_PREREQDATA, static_cast<void*>(this));
+}
+
+void transfer::set_method() {
+  auto* easy = easy_.get();
+  auto& [method, url, headers, body] = request_.message;
+  if (method == "HEAD") {
+    set(easy, CURLOPT_NOBODY, 1L);
+    return;
+  }
+  bool has_body = !body.empty() || method == "POST" || method == "PUT" || method == "PATCH";
+  if (has_body) {
+    set(easy, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body.size()));
+    // Not copied: the body lives as long as the transfer.
+    set(easy, CURLOPT_POSTFIELDS, body.c_str());
+  } else {
+    set(easy, CURLOPT_HTTPGET, 1L);
+  }
+  if (method != (has_body ? "POST" : "GET"))
+    set(easy, CURLOPT_CUSTOMREQUEST, method.c_str());
+}
+
+/// False when a field could break out of its line.
+bool transfer::set_headers() {
+  auto append = [this](const std::string& line) {
+    auto* longer = curl_slist_append(headers_.get(), line.c_str());
+    if (longer && !headers_)
+      headers_.reset(longer);
+  };
+  for (auto& [name, value] : request_.message.headers) {
+    if (!is_token(name) || !is_clean(value))
+      return false;
+    auto lower = to_lower(name);
+    if (std::find(framing_fields.begin(), framing_fields.end(), lower) != framing_fields.end())
+      continue;
+    // libcurl takes "Name:" for "leave it out", and "Name;" for an empty value.
+    append(trim(value).empty() ? name + ";" : name + ": " + value);
+  }
+  // Fields that libcurl would add: waiting for 100 Continue costs a second with servers that do
+  // not know it.
+  append("Expect:");
+  if (!find_header(request_.message.headers, "Content-Type"))
+    append("Content-Type:");
+  return true;
+}
+
+std::size_t transfer::on_header(char* data, std::size_t size, std::size_t count, void* self) {
+  auto& x = *static_cast<transfer*>(self);
+  x.last_news_ = clock::now();
+  x.header_bytes_ += size * count;
+  if (x.header_bytes_ > header_bytes_max) {
+    x.too_large_ = true;
+    return 0;
+  }
+  x.take_header({data, size * count});
+  return size * count;
+}
+
+void transfer::take_header(std::string_view line) {
+  if (head_complete_)
+    return; // A trailer.
+  while (!line.empty() && (line.back() == '\n' || line.back() == '\r'))
+    line.remove_suffix(1);
+  if (line.empty()) {
+    long status = 0;
+    curl_easy_getinfo(easy_.get(), CURLINFO_RESPONSE_CODE, &status);
+    response_.status = static_cast<int>(status);
+    // Behind an interim answer (1xx) comes another.
+    head_complete_ = status >= 200;
+    if (head_complete_)
+      mark_fresh();
+    return;
+  }
+  auto colon = line.find(':');
+  if (line.starts_with("HTTP/"))
+    response_.headers.clear();
+  else if (colon != std::string_view::npos)
+    response_.headers.push_back(
+      {std::string{line.substr(0, colon)}, std::string{trim(line.substr(colon + 1))}});
+}
+
+std::size_t transfer::on_body(char* data, std::size_t size, std::size_t count, void* self) {
+  auto& x = *static_cast<transfer*>(self);
+  return x.take_body({data, size * count}) ? size * count : CURL_WRITEFUNC_ERROR;
+}
+
+bool transfer::take_body(std::string_view piece) {
+  last_news_ = clock::now();
+  counters_.received_bytes_total += piece.size();
+  body_bytes_ += piece.size();
+  if (body_bytes_ > request_.body_bytes_max) {
+    too_large_ = true;
+    return false;
+  }
+  (callbacks_.streamed() ? unflushed_ : response_.body) += piece;
+  mark_fresh();
+  return true;
+}
+
+void transfer::mark_fresh() {
+  if (callbacks_.streamed() && !std::exchange(marked_fresh_, true))
+    fresh_.push_back(easy_.get());
+}
+
+curl_socket_t transfer::on_socket(void* self, curlsocktype, curl_sockaddr* address) {
+  auto& x = *static_cast<transfer*>(self);
+  if (!x.may_connect(*address))
+    return CURL_SOCKET_BAD;
+  ++x.counters_.connections_total;
+  return ::socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+}
+
+/// The last word on where a request goes: what the name resolved to in this moment (F2).
+bool transfer::may_connect(const curl_sockaddr& address) {
+  if (allow_private_)
+    return true;
+  std::uint16_t port = 0;
+  auto ip = address_of(address, port);
+  auto kind = ip ? kind_of_address(*ip) : address_kind::reserved;
+  if (kind == address_kind::global && !is_foreign_port(port))
+    return true;
+  refused_address_ = kind == address_kind::global
+                       ? "port " + std::to_string(port) + " belongs to another service"
+                       : "the address is " + std::string{to_string(kind)};
+  return false;
+}
+
+/// Called before the request is written to a connection. libcurl repeats a request by itself when a
+/// kept-alive connection ends without an answer, although the server may have acted on it.
+int transfer::on_send(void* self, char*, char*, int, int) {
+  auto& x = *static_cast<transfer*>(self);
+  if (x.sends_++ == 0 || x.idempotent() || !x.anything_sent())
+    return CURL_PREREQFUNC_OK;
+  x.repeat_refused_ = true;
+  return CURL_PREREQFUNC_ABORT;
+}
+
+bool transfer::idempotent() const {
+  auto& method = request_.message.method;
+  return method == "GET" || method == "HEAD" || method == "PUT" || method == "DELETE"
+         || method == "OPTIONS";
+}
+
+bool transfer::anything_sent() const {
+  long bytes = 0;
+  curl_easy_getinfo(easy_.get(), CURLINFO_REQUEST_SIZE, &bytes);
+  return bytes > 0;
+}
+
+void transfer::flush() {
+  if (!callbacks_.streamed())
+    return;
+  marked_fresh_ = false;
+  if (head_complete_ && !head_passed_) {
+    head_passed_ = true;
+    callbacks_.head(response_);
+  }
+  if (!unflushed_.empty())
+    callbacks_.chunk(std::exchange(unflushed_, {}));
+}
+
+easy_ptr transfer::finish(CURLcode code) {
+  flush();
+  // libcurl is content with a head that breaks off.
+  if (code == CURLE_OK && !head_complete_)
+    code = CURLE_RECV_ERROR;
+  if (code == CURLE_OK) {
+    ++counters_.answered_total;
+    callbacks_.done(std::move(response_));
+  } else {
+    ++counters_.failed_total;
+    callbacks_.done(error_of(code));
+  }
+  return release();
+}
+
+easy_ptr transfer::finish(errc code, const char* why) {
+  flush();
+  ++counters_.failed_total;
+  if (code == errc::cancelled)
+    ++counters_.cancelled_total;
+  if (code == errc::upstream_timeout)
+    ++counters_.timeouts_total;
+  callbacks_.done(make_problem(code, why));
+  return release();
+}
+
+easy_ptr transfer::release() {
+  curl_easy_reset(easy_.get());
+  return std::move(easy_);
+}
+
+caf::error transfer::error_of(CURLcode code) {
+  if (too_large_)
+    return make_problem(errc::response_too_large, "The upstream's answer is too large.");
+  switch (code) {
+  case CURLE_UNSUPPORTED_PROTOCOL:
+  case CURLE_URL_MALFORMAT:
+  case CURLE_LOGIN_DENIED:
+    // An answer without status line is called an unsupported protocol, too.
+    if (anything_sent())
+      break;
+    ++counters_.refused_addresses_total;
+    return make_problem(errc::address_refused, "The URL must be http or https, without user name.");
+  case CURLE_OPERATION_TIMEDOUT:
+    ++counters_.timeouts_total;
+    if (anything_sent())
+      return make_problem(errc::upstream_timeout, "The upstream did not answer in time.");
+    return make_problem(errc::upstream_unavailable, "The upstream could not be reached in time.");
+  default:
+    break;
+  }
+  if (anything_sent() || repeat_refused_)
+    return make_problem(errc::upstream_failed, "The upstream broke off or sent no valid answer.");
+  if (!refused_address_.empty()) {
+    ++counters_.refused_addresses_total;
+    return make_problem(errc::address_refused,
+                        "Requests to this address are not allowed: " + refused_address_ + ".");
+  }
+  return make_problem(errc::upstream_unavailable, "The upstream could not be reached.");
+}
+
+transfer::clock::time_point transfer::silent_at() const {
+  if (request_.idle_timeout.count() <= 0)
+    return clock::time_point::max();
+  return last_news_ + request_.idle_timeout;
+}
+
+} // namespace callboard

@@ -1,0 +1,114 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <curl/curl.h>
+
+#include "actors/interfaces.hpp"
+#include "http/client/http_client.hpp"
+
+namespace callboard {
+
+/// What becomes of a fetch. Called on the engine's thread.
+struct fetch_callbacks {
+  /// The end: the response, whose body is empty when it was streamed, or why there is none. Exactly
+  /// once, always the last.
+  std::function<void(result<http_response>)> done;
+  /// Streamed fetches only: status and headers, then pieces of the body.
+  std::function<void(http_response)> head;
+  std::function<void(std::string)> chunk;
+
+  bool streamed() const { return head != nullptr; }
+};
+
+/// Owns a libcurl easy handle.
+struct easy_deleter {
+  void operator()(CURL* x) const noexcept { curl_easy_cleanup(x); }
+};
+using easy_ptr = std::unique_ptr<CURL, easy_deleter>;
+
+/// Owns a list of header lines.
+struct slist_deleter {
+  void operator()(curl_slist* x) const noexcept { curl_slist_free_all(x); }
+};
+using slist_ptr = std::unique_ptr<curl_slist, slist_deleter>;
+
+/// One request under way: its libcurl handle and what libcurl's callbacks have collected. For the
+/// engine's thread only.
+class transfer {
+public:
+  using clock = std::chrono::steady_clock;
+
+  /// Sets the handle up. It must be fresh or reset. The transfer of a streamed fetch puts its
+  /// handle into `fresh` when there is something to flush.
+  transfer(fetch_request request, fetch_callbacks callbacks, easy_ptr easy,
+           const http_client_args& args, std::vector<CURL*>& fresh);
+
+  /// Why the request cannot be sent at all, or no error.
+  const caf::error& problem() const noexcept { return problem_; }
+
+  CURL* handle() const noexcept { return easy_.get(); }
+  fetch_id id() const noexcept { return request_.id; }
+
+  /// Passes on what has arrived since the last call (streamed fetches).
+  void flush();
+
+  /// Reports the outcome and gives the handle back for another request.
+  easy_ptr finish(CURLcode code);
+
+  /// Reports that there is no outcome.
+  easy_ptr finish(errc code, const char* why);
+
+  /// When the request has been silent for too long; the end of time when that does not matter.
+  clock::time_point silent_at() const;
+
+private:
+  static std::size_t on_header(char* data, std::size_t size, std::size_t count, void* self);
+  static std::size_t on_body(char* data, std::size_t size, std::size_t count, void* self);
+  static curl_socket_t on_socket(void* self, curlsocktype purpose, curl_sockaddr* address);
+  static int on_send(void* self, char*, char*, int, int);
+
+  void set_up(const http_client_args& args);
+  void set_method();
+  bool set_headers();
+  void take_header(std::string_view line);
+  bool take_body(std::string_view piece);
+  bool may_connect(const curl_sockaddr& address);
+  bool idempotent() const;
+  bool anything_sent() const;
+  caf::error error_of(CURLcode code);
+  void mark_fresh();
+  easy_ptr release();
+
+  fetch_request request_;
+  fetch_callbacks callbacks_;
+  easy_ptr easy_;
+  slist_ptr headers_;
+  bool allow_private_;
+  http_client_counters& counters_;
+  std::vector<CURL*>& fresh_;
+  caf::error problem_;
+
+  http_response response_;
+  std::size_t header_bytes_ = 0;
+  std::uint64_t body_bytes_ = 0;
+  /// Streamed pieces that wait for flush().
+  std::string unflushed_;
+  bool head_complete_ = false;
+  bool head_passed_ = false;
+  bool marked_fresh_ = false;
+  bool too_large_ = false;
+  bool repeat_refused_ = false;
+  std::string refused_address_;
+  int sends_ = 0;
+  clock::time_point last_news_ = clock::now();
+};
+
+} // namespace callboard

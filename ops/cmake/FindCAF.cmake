@@ -1,0 +1,20 @@
+# Debian's libcaf-dev ships no CMake package. Makes the targets CAF::core, CAF::io and CAF::openssl.
+find_path(CAF_INCLUDE_DIR caf/all.hpp)
+set(CAF_required_vars CAF_INCLUDE_DIR)
+foreach(component core io openssl)
+  find_library(CAF_${component}_LIBRARY caf_${component})
+  list(APPEND CAF_required_vars CAF_${component}_LIBRARY)
+endforeach()
+include(FindPackageHandleStandardArgs)
+find_package_handle_standard_args(CAF REQUIRED_VARS ${CAF_required_vars})
+if(CAF_FOUND AND NOT TARGET CAF::core)
+  foreach(component core io openssl)
+    add_library(CAF::${component} UNKNOWN IMPORTED)
+    set_target_properties(CAF::${component} PROPERTIES
+      IMPORTED_LOCATION ${CAF_${component}_LIBRARY}
+      INTERFACE_INCLUDE_DIRECTORIES ${CAF_INCLUDE_DIR})
+  endforeach()
+  set_property(TARGET CAF::core PROPERTY INTERFACE_LINK_LIBRARIES Threads::Threads)
+  set_property(TARGET CAF::io PROPERTY INTERFACE_LINK_LIBRARIES CAF::core)
+  set_property(TARGET CAF::openssl PROPERTY INTERFACE_LINK_LIBRARIES CAF::io OpenSSL::SSL)
+endif()

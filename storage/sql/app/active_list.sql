@@ -1,0 +1,6 @@
+-- [tenant] Lists the slugs of the active apps, as GET /apps answers them.
+-- -> data, total
+SELECT coalesce(jsonb_agg(jsonb_build_object('app_slug', app_slug)
+  ORDER BY app_slug), '[]')::text AS data,
+  count(*) AS total
+FROM platform_app WHERE platform_id = tenant() AND is_active

@@ -1,0 +1,3 @@
+-- [internal] The role of a connection between transactions.
+-- -> role
+SELECT set_config('role', 'callboard_app', false) AS role

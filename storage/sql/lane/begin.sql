@@ -1,0 +1,2 @@
+-- [internal] Starts a transaction of several statements.
+BEGIN

@@ -1,0 +1,2 @@
+-- [internal] Ends a transaction of several statements.
+COMMIT

@@ -1,0 +1,2 @@
+-- [internal] Undoes a transaction of several statements.
+ROLLBACK

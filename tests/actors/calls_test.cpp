@@ -1,0 +1,340 @@
+#include <boost/test/unit_test.hpp>
+
+#include "actors/calls/table.hpp"
+#include "core/base/digest.hpp"
+#include "tests/support/node_fixture.hpp"
+
+using namespace callboard;
+using namespace std::chrono_literals;
+
+namespace {
+
+/// A management request, what it sends to the store, and what the store answers.
+struct management_case {
+  endpoint target;
+  const char* body;
+  std::vector<name_value> fields;
+  const char* statement;
+  /// The first values as they are bound; nothing for any value.
+  std::vector<std::optional<std::string>> values;
+  std::vector<cell> answer;
+  int status;
+};
+
+struct calls_fixture : node_fixture {
+  reply_record ask_api(endpoint target, const std::string& key, std::string body = {},
+                       std::vector<name_value> fields = {}, std::string query = {},
+                       http_headers headers = {}) {
+    fields.emplace_back("platform_id", platform.value);
+    return serve({target, key, std::move(body), std::move(query), std::move(fields),
+                  std::move(headers), "POST"});
+  }
+
+  /// Serves a management request and compares what reached the store.
+  void check(const management_case& x) {
+    db->calls.clear();
+    if (x.answer.empty())
+      db->answer_empty(x.statement);
+    else
+      db->answer(x.statement, x.answer);
+    auto reply = ask_api(x.target, platform_key, x.body, x.fields);
+    BOOST_TEST(reply->status == x.status, x.statement);
+    auto sent = db->only(x.statement);
+    BOOST_TEST(sent.tenant.value == platform.value);
+    for (std::size_t i = 0; i < x.values.size(); ++i)
+      if (x.values[i])
+        BOOST_TEST(sent.values.at(i).data == *x.values[i], x.statement);
+  }
+};
+
+/// A body that is refused, and the field that it is refused for.
+struct refused_case {
+  endpoint target;
+  const char* body;
+  const char* param;
+};
+
+} // namespace
+
+BOOST_FIXTURE_TEST_SUITE(calls_test, calls_fixture)
+
+BOOST_AUTO_TEST_CASE(every_endpoint_that_reaches_the_actors_has_a_rule) {
+  for (int i = 0; i <= static_cast<int>(endpoint::well_known); ++i) {
+    auto target = static_cast<endpoint>(i);
+    if (target == endpoint::mcp_options || target == endpoint::well_known)
+      continue; // answered by the edge
+    BOOST_TEST((find_rule(target).target == target));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(without_a_good_key_it_is_401_with_a_challenge) {
+  db->answer_empty("key/find");
+  for (auto& key : {std::string{}, std::string{"nonsense"}, user_key})
+    for (auto target : {endpoint::platform_get, endpoint::me_mcp_config, endpoint::models_list}) {
+      auto reply = ask_api(target, key);
+      BOOST_TEST(reply->status == 401);
+      BOOST_TEST(reply->header("WWW-Authenticate") == "Bearer");
+      BOOST_TEST(reply->text("/error/code") == "invalid_api_key");
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_key_of_another_kind_is_403) {
+  BOOST_TEST(ask_api(endpoint::platform_get, user_key)->status == 403);
+  BOOST_TEST(ask_api(endpoint::platform_get, lifecycle_key)->status == 403);
+  BOOST_TEST(ask_api(endpoint::me_mcp_config, platform_key)->status == 403);
+  BOOST_TEST(ask_api(endpoint::models_list, lifecycle_key)->status == 403);
+  BOOST_TEST(ask_api(endpoint::models_list, platform_key)->status == 200);
+  BOOST_TEST(ask_api(endpoint::models_list, user_key)->status == 200);
+}
+
+BOOST_AUTO_TEST_CASE(another_platform_is_403_whether_it_exists_or_not) {
+  auto reply = serve({endpoint::platform_get,
+                      platform_key,
+                      {},
+                      {},
+                      {{"platform_id", "99999999-9999-4999-8999-999999999999"}},
+                      {},
+                      "GET"});
+  BOOST_TEST(reply->status == 403);
+  BOOST_TEST(db->count("platform/find") == 0u);
+}
+
+BOOST_AUTO_TEST_CASE(the_operator_key_opens_inspection_and_no_other_key_does) {
+  std::vector<name_value> kind{{"kind", "actors"}};
+  BOOST_TEST(ask_api(endpoint::inspect_get, platform_key, {}, kind)->status == 403);
+  BOOST_TEST(ask_api(endpoint::inspect_get, "", {}, kind)->status == 401);
+  auto reply = ask_api(endpoint::inspect_get, operator_key, {}, kind);
+  BOOST_TEST(reply->status == 200);
+  BOOST_TEST(reply->text("/node") == "node-a");
+  BOOST_TEST(ask_api(endpoint::inspect_get, operator_key, {}, {{"kind", "secrets"}})->status
+             == 404);
+  BOOST_TEST(ask_api(endpoint::inspect_post, operator_key, {}, kind)->status == 405);
+  BOOST_TEST(ask_api(endpoint::inspect_get, operator_key, {}, {{"kind", "wallet"}})->status == 422);
+  BOOST_TEST(db->count("wallet/show") == 0u);
+}
+
+BOOST_AUTO_TEST_CASE(a_malformed_query_is_400) {
+  BOOST_TEST(ask_api(endpoint::platform_get, platform_key, {}, {}, "a=%zz")->status == 400);
+}
+
+BOOST_AUTO_TEST_CASE(probes_say_whether_the_node_and_its_store_are_there) {
+  BOOST_TEST(ask_api(endpoint::healthz, "")->status == 200);
+  BOOST_TEST(ask_api(endpoint::readyz, "")->status == 200);
+  db->away = true;
+  BOOST_TEST(ask_api(endpoint::healthz, "")->status == 200);
+  auto reply = ask_api(endpoint::readyz, "");
+  BOOST_TEST(reply->status == 503);
+  BOOST_TEST(reply->header("Retry-After") == "1");
+  BOOST_TEST(ask_api(endpoint::metrics, "")->header("Content-Type").starts_with("text/plain"));
+  BOOST_TEST(ask_api(endpoint::openapi, "")->body == "openapi: 3.1.0\n");
+}
+
+BOOST_AUTO_TEST_CASE(a_store_that_is_away_is_503_for_every_management_request) {
+  ask_api(endpoint::platform_get, platform_key);
+  db->away = true;
+  for (auto target : {endpoint::platform_get, endpoint::wallet_get, endpoint::app_list,
+                      endpoint::end_user_list, endpoint::key_list, endpoint::usage_get}) {
+    auto reply = ask_api(target, platform_key);
+    BOOST_TEST(reply->status == 503);
+    BOOST_TEST(reply->text("/error/code") == "store_unavailable");
+  }
+}
+
+BOOST_AUTO_TEST_CASE(management_requests_reach_the_store_with_their_values) {
+  const auto any = std::optional<std::string>{};
+  const std::vector<cell> a_body{{"body", "{\"x\":1}"}};
+  const management_case table[]{
+    {endpoint::platform_patch,
+     R"({"name":"N","settings":{"markup_percentage":20,"strict":true}})",
+     {},
+     "platform/update",
+     {"N", any, "200000", "t"},
+     a_body,
+     200},
+    {endpoint::platform_delete, "", {}, "platform/delete", {}, {{"id", "p"}}, 204},
+    {endpoint::wallet_get, "", {}, "wallet/show", {}, a_body, 200},
+    {endpoint::wallet_topup,
+     R"({"amount":"12.5"})",
+     {},
+     "wallet/topup",
+     {"12500000"},
+     {{"code", "ok"}, {"body", "{}"}},
+     201},
+    {endpoint::wallet_topup,
+     R"({"amount":1})",
+     {},
+     "wallet/topup",
+     {"1000000"},
+     {{"code", "mismatch"}, {"body", std::nullopt}},
+     422},
+    {endpoint::usage_get, "", {}, "usage/show", {"100"}, a_body, 200}};
+  for (auto& x : table)
+    check(x);
+}
+
+BOOST_AUTO_TEST_CASE(requests_about_users_keys_and_apps_reach_the_store_with_their_values) {
+  const auto any = std::optional<std::string>{};
+  const std::vector<cell> a_body{{"body", "{\"x\":1}"}};
+  const management_case table[]{
+    {endpoint::end_user_get, "", {{"end_user_id", "u1"}}, "end_user/find", {"u1"}, a_body, 200},
+    {endpoint::end_user_get, "", {{"end_user_id", "u1"}}, "end_user/find", {"u1"}, {}, 404},
+    {endpoint::end_user_patch,
+     R"({"is_active":false})",
+     {{"end_user_id", "u1"}},
+     "end_user/update",
+     {"u1", any, any, "f"},
+     a_body,
+     200},
+    {endpoint::end_user_delete,
+     "",
+     {{"end_user_id", "u1"}},
+     "end_user/delete",
+     {"u1"},
+     {{"id", "u1"}},
+     204},
+    {endpoint::end_user_delete, "", {{"end_user_id", "u1"}}, "end_user/delete", {"u1"}, {}, 404},
+    {endpoint::key_revoke, "", {{"key_id", "k1"}}, "key/revoke", {"k1"}, {{"key_id", "k1"}}, 204},
+    {endpoint::key_revoke, "", {{"key_id", "k1"}}, "key/revoke", {"k1"}, {}, 404},
+    {endpoint::app_patch,
+     R"({"oauth_client_id":"c2"})",
+     {{"app_slug", "github"}},
+     "app/update",
+     {"github", any, "c2"},
+     {{"body", "{}"}, {"is_active", "t"}},
+     200},
+    {endpoint::app_deactivate,
+     "",
+     {{"app_slug", "github"}},
+     "app/deactivate",
+     {"github"},
+     {{"app_slug", "github"}},
+     204},
+    {endpoint::app_deactivate, "", {{"app_slug", "github"}}, "app/deactivate", {"github"}, {}, 404},
+    {endpoint::logs_list, "", {}, "log/list", {"1", "20"}, {{"data", "[]"}, {"total", "0"}}, 200}};
+  for (auto& x : table)
+    check(x);
+}
+
+BOOST_AUTO_TEST_CASE(bad_bodies_are_422_and_name_the_field) {
+  const refused_case table[]{
+    {endpoint::platform_patch, R"({"name":""})", "name"},
+    {endpoint::platform_patch, R"({"settings":{"markup_percentage":-1}})",
+     "settings.markup_percentage"},
+    {endpoint::wallet_topup, R"({})", "amount"},
+    {endpoint::wallet_topup, R"({"amount":0})", "amount"},
+    {endpoint::wallet_topup, R"({"amount":"1.0000001"})", "amount"},
+    {endpoint::end_user_create, R"({})", "external_id"},
+    {endpoint::end_user_create, R"({"external_id":7})", "external_id"},
+    {endpoint::end_user_create, R"({"external_id":"a","metadata":[]})", "metadata"},
+    {endpoint::end_user_patch, R"({"is_active":"yes"})", "is_active"},
+    {endpoint::key_create, R"({"type":"root"})", "type"},
+    {endpoint::key_create, R"({"type":"end_user"})", "end_user_id"},
+    {endpoint::key_create, R"({"type":"platform","end_user_id":"u"})", "end_user_id"},
+    {endpoint::key_create, R"({"expires_at":"soon"})", "expires_at"},
+    {endpoint::app_activate, R"({})", "app_slug"},
+    {endpoint::app_activate, R"({"app_slug":"nope"})", "app_slug"},
+    {endpoint::app_activate, R"({"app_slug":"github"})", "oauth_client_id"},
+    {endpoint::app_activate,
+     R"({"app_slug":"github","oauth_client_id":"c","oauth_client_secret":"s",
+         "redirect_url":"http://evil.test"})",
+     "redirect_url"},
+    {endpoint::app_activate,
+     R"({"app_slug":"github","oauth_client_id":"c","oauth_client_secret":"s",
+         "redirect_url":"https://a.test","provider_config":{"host":"x"}})",
+     "provider_config"}};
+  for (auto& x : table) {
+    auto reply = ask_api(x.target, platform_key, x.body, {{"end_user_id", "u1"}});
+    BOOST_TEST(reply->status == 422, x.body);
+    BOOST_TEST(reply->text("/error/param") == x.param, x.body);
+  }
+  BOOST_TEST(ask_api(endpoint::end_user_create, platform_key, "{")->status == 400);
+  BOOST_TEST(ask_api(endpoint::end_user_create, platform_key, "[]")->status >= 400);
+  BOOST_TEST(ask_api(endpoint::logs_list, platform_key, {}, {}, "page=0")->status == 422);
+}
+
+BOOST_AUTO_TEST_CASE(a_new_users_raw_key_is_shown_once_and_works) {
+  db->answer("end_user/upsert",
+             {{"body", R"({"id":"u","api_key":{}})"}, {"id", "u"}, {"created", "t"}});
+  auto reply = ask_api(endpoint::end_user_create, platform_key, R"({"external_id":"a"})");
+  BOOST_TEST(reply->status == 201);
+  auto key = parse_api_key(reply->text("/api_key/raw_key"));
+  BOOST_REQUIRE(key.has_value());
+  auto sent = db->only("end_user/upsert");
+  BOOST_TEST(sent.values.at(4).data == key->id.value);
+  BOOST_TEST((sent.values.at(5).as == store_value::form::key_secret));
+  BOOST_TEST(sent.values.at(5).data == key->secret);
+}
+
+BOOST_AUTO_TEST_CASE(an_app_secret_is_sealed_and_a_second_activation_conflicts) {
+  constexpr auto body = R"({"app_slug":"github","oauth_client_id":"c","oauth_client_secret":"s",
+    "redirect_url":"https://a.test"})";
+  db->answer("app/activate", {{"body", "{}"}, {"created", "t"}});
+  BOOST_TEST(ask_api(endpoint::app_activate, platform_key, body)->status == 201);
+  auto secret = db->only("app/activate").values.at(4);
+  BOOST_TEST((secret.as == store_value::form::secret));
+  BOOST_TEST(secret.row_id == "github");
+  db->answer_empty("app/activate");
+  auto again = ask_api(endpoint::app_activate, platform_key, body);
+  BOOST_TEST(again->status == 409);
+  BOOST_TEST(again->text("/error/code") == "app_already_active");
+}
+
+BOOST_AUTO_TEST_CASE(a_deactivated_app_takes_its_sessions_with_it) {
+  db->answer("app/deactivate", {{"app_slug", "github"}});
+  ask_api(endpoint::app_deactivate, platform_key, {}, {{"app_slug", "github"}});
+  BOOST_TEST(db->only("session/end_app").values.at(0).data == "github");
+  db->answer("app/update", {{"body", "{}"}, {"is_active", "f"}});
+  ask_api(endpoint::app_patch, platform_key, R"({"is_active":false})", {{"app_slug", "github"}});
+  BOOST_TEST(db->count("session/end_app") == 2u);
+}
+
+BOOST_AUTO_TEST_CASE(a_revoked_key_is_looked_up_again_at_once) {
+  ask_api(endpoint::models_list, user_key);
+  db->answer("key/revoke", {{"key_id", "k"}});
+  ask_api(endpoint::key_revoke, platform_key, {}, {{"key_id", "k"}});
+  db->answer_empty("key/find");
+  BOOST_TEST(ask_api(endpoint::models_list, user_key)->status == 401);
+}
+
+BOOST_AUTO_TEST_CASE(mcp_config_has_one_entry_an_app_with_the_presented_key) {
+  auto reply = ask_api(endpoint::me_mcp_config, user_key);
+  BOOST_TEST(reply->header("Cache-Control") == "no-store");
+  auto standard = reply->object().at("standard").at("github").as_object();
+  BOOST_TEST(standard.size() == 3u);
+  BOOST_TEST(reply->text("/standard/github/url") == "https://mcp.test/mcp/github");
+  BOOST_TEST(reply->text("/standard/github/headers/Authorization") == "Bearer " + user_key);
+  BOOST_TEST(reply->text("/openai/0/server_label") == "github");
+  db->answer("connection/list", {{"data", "[]"}, {"total", "0"}});
+  BOOST_TEST(ask_api(endpoint::me_mcp_config, user_key)->body == R"({"standard":{},"openai":[]})");
+}
+
+BOOST_AUTO_TEST_CASE(a_deleted_connection_is_revoked_at_the_provider) {
+  db->answer("connection/deactivate", {{"id", "c"}});
+  web->answer("applications/client-1/token", {answer_json(204, "")});
+  auto reply = ask_api(endpoint::connection_delete, user_key, {}, {{"app", "github"}});
+  BOOST_TEST(reply->status == 204);
+  BOOST_TEST(reply->body.empty());
+  BOOST_TEST(web->count("applications/client-1/token") == 1u);
+  db->answer_empty("connection/deactivate");
+  BOOST_TEST(ask_api(endpoint::connection_delete, user_key, {}, {{"app", "github"}})->status
+             == 404);
+  BOOST_TEST(ask_api(endpoint::connection_delete, user_key, {}, {{"app", "nope"}})->status == 404);
+}
+
+BOOST_AUTO_TEST_CASE(stored_responses_belong_to_their_user) {
+  db->answer("response/find",
+             {{"id", "r1"}, {"input", R"([{"id":"m1"},{"id":"m2"}])"}, {"body", R"({"id":"r1"})"}});
+  db->answer("response/delete", {{"id", "r1"}});
+  std::vector<name_value> id{{"response_id", "r1"}};
+  BOOST_TEST(ask_api(endpoint::responses_get, user_key, {}, id)->text("/id") == "r1");
+  BOOST_TEST(db->only("response/find").values.at(1).data == user.value);
+  BOOST_TEST(ask_api(endpoint::responses_input_items, user_key, {}, id)->text("/last_id") == "m2");
+  BOOST_TEST(ask_api(endpoint::responses_delete, user_key, {}, id)->status == 200);
+  db->answer_empty("response/find");
+  db->answer_empty("response/delete");
+  for (auto target :
+       {endpoint::responses_get, endpoint::responses_input_items, endpoint::responses_delete})
+    BOOST_TEST(ask_api(target, user_key, {}, id)->status == 404);
+}
+
+BOOST_AUTO_TEST_SUITE_END()

@@ -1,0 +1,275 @@
+#include "http/client/http_client.hpp"
+
+#include <future>
+
+#include <boost/test/unit_test.hpp>
+#include <caf/all.hpp>
+
+#include "tests/http/support/client_fixture.hpp"
+
+using namespace callboard;
+using namespace std::chrono_literals;
+
+BOOST_AUTO_TEST_SUITE(http_client_test)
+
+BOOST_FIXTURE_TEST_CASE(a_request_goes_out_as_given_and_its_answer_comes_back, client_fixture) {
+  std::promise<raw_request> seen;
+  fake_upstream upstream{[&](raw_client& peer, int) {
+    seen.set_value(peer.read_request().value());
+    peer.send(response_text(201, "made", "X-A: 1\r\nX-A: 2\r\nX-Empty:\r\n"));
+  }};
+  auto request = get(upstream.url("/a?b=%20c"));
+  request.message.method = "POST";
+  request.message.body = std::string{"{\"a\":\0}", 7};
+  request.message.headers = {{"Content-Type", "application/json"},
+                             {"Authorization", "Bearer x"},
+                             {"X-Empty", ""},
+                             {"Content-Length", "99"},
+                             {"Host", "evil"}};
+  auto response = unbox_fetch(request);
+  BOOST_TEST(response.status == 201);
+  BOOST_TEST(response.body == "made");
+  BOOST_TEST(response.headers.size() == 4u);
+  auto sent = seen.get_future().get();
+  BOOST_TEST(sent.method == "POST");
+  BOOST_TEST(sent.target == "/a?b=%20c");
+  BOOST_TEST(sent.body == request.message.body);
+  BOOST_TEST(sent.header("Content-Type") == "application/json");
+  BOOST_TEST(sent.header("Authorization") == "Bearer x");
+  BOOST_TEST(sent.header("Content-Length") == "7");
+  BOOST_TEST(sent.header("Host") == "127.0.0.1:" + std::to_string(upstream.port()));
+  BOOST_TEST(find_header(sent.headers, "X-Empty").has_value());
+  BOOST_TEST(!find_header(sent.headers, "Expect").has_value());
+}
+
+BOOST_FIXTURE_TEST_CASE(every_method_is_sent_and_none_invents_a_content_type, client_fixture) {
+  fake_upstream upstream{[&](raw_client& peer, int) {
+    while (auto request = peer.read_request())
+      peer.send(response_text(200, request->method == "HEAD" ? "" : request->method + request->body,
+                              "X-Type: [" + request->header("Content-Type") + "]\r\nX-Length: ["
+                                + request->header("Content-Length") + "]\r\n"));
+  }};
+  struct {
+    const char* method;
+    const char* body;
+    const char* length;
+  } const table[] = {{"GET", "", "[]"},      {"POST", "", "[0]"},   {"POST", "b", "[1]"},
+                     {"PUT", "b", "[1]"},    {"PATCH", "b", "[1]"}, {"DELETE", "", "[]"},
+                     {"DELETE", "b", "[1]"}, {"HEAD", "", "[]"},    {"OPTIONS", "", "[]"}};
+  for (auto& [method, body, length] : table) {
+    auto request = get(upstream.url());
+    request.message.method = method;
+    request.message.body = body;
+    auto response = unbox_fetch(request);
+    auto expected = std::string{method} == "HEAD" ? "" : std::string{method} + body;
+    BOOST_TEST(response.body == expected);
+    BOOST_TEST(find_header(response.headers, "X-Type").value() == "[]");
+    BOOST_TEST(find_header(response.headers, "X-Length").value() == length, method);
+  }
+}
+
+BOOST_FIXTURE_TEST_CASE(connections_are_kept_and_used_again, client_fixture) {
+  fake_upstream upstream{serve_all("ok")};
+  for (int i = 0; i < 50; ++i)
+    BOOST_TEST(unbox_fetch(get(upstream.url())).body == "ok");
+  BOOST_TEST(upstream.connections() == 1);
+  BOOST_TEST(counters->connections_total == 1u);
+  BOOST_TEST(counters->answered_total == 50u);
+  BOOST_TEST(counters->in_flight == 0u);
+}
+
+BOOST_FIXTURE_TEST_CASE(redirects_are_answers_and_not_followed, client_fixture) {
+  fake_upstream target{serve_all("secret")};
+  fake_upstream upstream{[&](raw_client& peer, int) {
+    peer.read_request();
+    peer.send(response_text(302, "moved", "Location: " + target.url() + "\r\n"));
+  }};
+  auto response = unbox_fetch(get(upstream.url()));
+  BOOST_TEST(response.status == 302);
+  BOOST_TEST(response.body == "moved");
+  BOOST_TEST(target.connections() == 0);
+}
+
+BOOST_FIXTURE_TEST_CASE(interim_answers_and_trailers_are_skipped, client_fixture) {
+  fake_upstream upstream{[&](raw_client& peer, int) {
+    peer.read_request();
+    peer.send("HTTP/1.1 103 Early Hints\r\nX-Early: 1\r\n\r\n"
+              "HTTP/1.1 200 OK\r\nX-Late: 1\r\nTransfer-Encoding: chunked\r\n\r\n"
+              "2\r\nok\r\n0\r\nX-Trailer: 1\r\n\r\n");
+  }};
+  auto response = unbox_fetch(get(upstream.url()));
+  BOOST_TEST(response.status == 200);
+  BOOST_TEST(response.body == "ok");
+  BOOST_TEST(!find_header(response.headers, "X-Early").has_value());
+  BOOST_TEST(!find_header(response.headers, "X-Trailer").has_value());
+  BOOST_TEST(find_header(response.headers, "X-Late").has_value());
+}
+
+BOOST_FIXTURE_TEST_CASE(a_proxy_of_the_environment_is_not_used, client_fixture) {
+  fake_upstream proxy{serve_all("proxy")};
+  fake_upstream upstream{serve_all("direct")};
+  ::setenv("http_proxy", proxy.url().c_str(), 1);
+  BOOST_TEST(unbox_fetch(get(upstream.url())).body == "direct");
+  ::unsetenv("http_proxy");
+  BOOST_TEST(proxy.connections() == 0);
+}
+
+BOOST_FIXTURE_TEST_CASE(a_body_over_its_cap_ends_the_request, client_fixture) {
+  fake_upstream upstream{serve_all(std::string(1000, 'x'))};
+  auto request = get(upstream.url());
+  request.body_bytes_max = 1000;
+  BOOST_TEST(unbox_fetch(request).body.size() == 1000u);
+  request.body_bytes_max = 999;
+  check_error(fetch(request), errc::response_too_large);
+}
+
+BOOST_FIXTURE_TEST_CASE(an_endless_body_and_an_endless_head_are_cut_off, client_fixture) {
+  fake_upstream upstream{[&](raw_client& peer, int) {
+    auto request = peer.read_request();
+    if (!request)
+      return;
+    bool head = request->target == "/head";
+    peer.send(head ? "HTTP/1.1 200 OK\r\n" : "HTTP/1.1 200 OK\r\n\r\n");
+    while (peer.send("X-Filler: " + std::string(1000, 'x') + "\r\n")) {
+    }
+  }};
+  check_error(fetch(get(upstream.url("/body"))), errc::response_too_large);
+  check_error(fetch(get(upstream.url("/head"))), errc::response_too_large);
+}
+
+BOOST_FIXTURE_TEST_CASE(compressed_bodies_are_opened_up_to_the_cap, client_fixture) {
+  fake_upstream upstream{[&](raw_client& peer, int) {
+    while (auto request = peer.read_request()) {
+      BOOST_TEST(request->header("Accept-Encoding").find("gzip") != std::string::npos);
+      auto size = request->target == "/bomb" ? 64'000'000u : 1000u;
+      peer.send(response_text(200, gzip(std::string(size, 'a')), "Content-Encoding: gzip\r\n"));
+    }
+  }};
+  BOOST_TEST(unbox_fetch(get(upstream.url())).body == std::string(1000, 'a'));
+  auto request = get(upstream.url("/bomb"));
+  request.body_bytes_max = 1'000'000;
+  check_error(fetch(request), errc::response_too_large);
+  BOOST_TEST(counters->received_bytes_total < 3'000'000u);
+}
+
+BOOST_FIXTURE_TEST_CASE(a_dead_upstream_is_unavailable, client_fixture) {
+  std::uint16_t port = 0;
+  {
+    fake_upstream gone{serve_all("")};
+    port = gone.port();
+  }
+  check_error(fetch(get("http://127.0.0.1:" + std::to_string(port) + "/")),
+              errc::upstream_unavailable);
+  check_error(fetch(get("http://name.invalid/")), errc::upstream_unavailable);
+}
+
+BOOST_FIXTURE_TEST_CASE(a_silent_upstream_times_out, client_fixture) {
+  fake_upstream upstream{[](raw_client& peer, int) { peer.read_all(); }};
+  auto request = get(upstream.url());
+  request.timeout = 100ms;
+  check_error(fetch(request), errc::upstream_timeout);
+  BOOST_TEST(counters->timeouts_total == 1u);
+}
+
+BOOST_FIXTURE_TEST_CASE(silence_between_two_pieces_times_out, client_fixture) {
+  fake_upstream upstream{[](raw_client& peer, int) {
+    peer.read_request();
+    peer.send("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nsome");
+    peer.read_all();
+  }};
+  auto request = get(upstream.url());
+  request.idle_timeout = 100ms;
+  auto begin = std::chrono::steady_clock::now();
+  check_error(fetch(request), errc::upstream_timeout);
+  auto took = std::chrono::steady_clock::now() - begin;
+  BOOST_TEST((took >= 100ms && took < 2s));
+}
+
+BOOST_FIXTURE_TEST_CASE(an_upstream_that_breaks_off_has_failed, client_fixture) {
+  for (auto text : {"", "HTTP/1.1 200 OK\r\nContent-Le", "nonsense\r\n\r\n",
+                    "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nsome",
+                    "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab",
+                    "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nab"}) {
+    fake_upstream upstream{[text](raw_client& peer, int) {
+      peer.read_request();
+      peer.send(text);
+    }};
+    check_error(fetch(get(upstream.url())), errc::upstream_failed);
+  }
+}
+
+BOOST_FIXTURE_TEST_CASE(a_post_is_never_sent_twice_by_itself, client_fixture) {
+  std::atomic<int> posts{0};
+  fake_upstream upstream{[&](raw_client& peer, int) {
+    peer.read_request();
+    peer.send(response_text(200, "first"));
+    // The kept connection takes the second request and ends without an answer.
+    if (auto second = peer.read_request(); second && second->method == "POST")
+      ++posts;
+  }};
+  auto request = get(upstream.url());
+  BOOST_TEST(unbox_fetch(request).body == "first");
+  request.message.method = "POST";
+  request.message.body = "x";
+  check_error(fetch(request), errc::upstream_failed);
+  BOOST_TEST(posts == 1);
+}
+
+BOOST_FIXTURE_TEST_CASE(a_get_on_a_connection_that_died_is_repeated, client_fixture) {
+  fake_upstream upstream{[&](raw_client& peer, int index) {
+    peer.read_request();
+    peer.send(response_text(200, std::to_string(index)));
+    peer.read_request();
+  }};
+  BOOST_TEST(unbox_fetch(get(upstream.url())).body == "0");
+  BOOST_TEST(unbox_fetch(get(upstream.url())).body == "1");
+}
+
+BOOST_FIXTURE_TEST_CASE(a_request_is_cancelled_by_its_id, client_fixture) {
+  std::promise<void> arrived;
+  fake_upstream upstream{[&](raw_client& peer, int) {
+    peer.read_request();
+    arrived.set_value();
+    peer.read_all();
+  }};
+  auto request = get(upstream.url());
+  request.id = 42;
+  auto pending = self->request(client, 10s, atom::fetch_v, request);
+  arrived.get_future().wait();
+  self->send(client, atom::cancel_v, fetch_id{41});
+  self->send(client, atom::cancel_v, fetch_id{42});
+  check_error(receive(pending), errc::cancelled);
+}
+
+BOOST_FIXTURE_TEST_CASE(malformed_requests_never_leave, client_fixture) {
+  fake_upstream upstream{serve_all("no")};
+  auto bad = [&](auto change, errc code) {
+    auto request = get(upstream.url());
+    change(request.message);
+    check_error(fetch(request), code);
+  };
+  bad([](auto& x) { x.headers = {{"X-A", "1\r\nX-B: 2"}}; }, errc::bad_request);
+  bad([](auto& x) { x.headers = {{"X-A: 1\r\nX-B", "2"}}; }, errc::bad_request);
+  bad([](auto& x) { x.headers = {{"", "2"}}; }, errc::bad_request);
+  bad([](auto& x) { x.method = "GET / HTTP/1.1\r\nX: y"; }, errc::bad_request);
+  bad([](auto& x) { x.url += "a\r\nX: y"; }, errc::bad_request);
+  bad([](auto& x) { x.url = "nonsense"; }, errc::upstream_unavailable);
+  bad([](auto& x) { x.url = "http://"; }, errc::address_refused);
+  BOOST_TEST(upstream.connections() == 0);
+}
+
+BOOST_AUTO_TEST_CASE(too_many_requests_at_once_are_refused) {
+  http_client_args args;
+  args.allow_private = true;
+  args.fetches_max = 2;
+  client_fixture test{args};
+  fake_upstream upstream{[](raw_client& peer, int) { peer.read_all(); }};
+  auto first = test.self->request(test.client, 10s, atom::fetch_v, test.get(upstream.url()));
+  auto second = test.self->request(test.client, 10s, atom::fetch_v, test.get(upstream.url()));
+  test.check_error(test.fetch(test.get(upstream.url())), errc::over_limit);
+  test.stop();
+  test.check_error(test.receive(first), errc::shutting_down);
+  test.check_error(test.receive(second), errc::shutting_down);
+}
+
+BOOST_AUTO_TEST_SUITE_END()

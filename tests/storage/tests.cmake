@@ -1,0 +1,15 @@
+include(${CMAKE_CURRENT_LIST_DIR}/../support/postgres.cmake)
+callboard_tests(storage
+  storage/budget_test.cpp
+  storage/embedded_cluster_test.cpp
+  storage/journal_test.cpp
+  storage/key_ring_test.cpp
+  storage/migrator_test.cpp
+  storage/records_test.cpp
+  storage/rls_test.cpp
+  storage/sealing_test.cpp
+  storage/statement_test.cpp
+  storage/store_test.cpp
+  storage/wallet_race_test.cpp
+  storage/wallet_test.cpp
+  LIBRARIES callboard_test_postgres callboard_storage TIMEOUT 180)

@@ -1,0 +1,122 @@
+#include <atomic>
+#include <random>
+#include <thread>
+
+#include "tests/support/wallet_fixture.hpp"
+
+using namespace callboard;
+using namespace callboard::test;
+
+BOOST_FIXTURE_TEST_SUITE(wallet_race_test, wallet_fixture)
+
+BOOST_AUTO_TEST_CASE(exactly_one_hundred_calls_are_free_under_32_connections) {
+  topup(tenant, 1'000'000);
+  constexpr int threads = 32;
+  constexpr int calls = 20;
+  std::atomic<int> free{0};
+  std::atomic<int> paid{0};
+  std::atomic<int> other{0};
+  std::vector<std::thread> workers;
+  for (int i = 0; i < threads; ++i)
+    workers.emplace_back([&] {
+      store mine{database.conninfo(), ring};
+      for (int k = 0; k < calls; ++k) {
+        ask x;
+        x.kind = "mcp";
+        x.free_calls = 100;
+        auto rows = mine.run(reserve_call(x));
+        auto code = rows ? store_row(*rows, 0).text("code") : caf::to_string(rows.error());
+        ++(code == "free" ? free : code == "ok" ? paid : other);
+      }
+    });
+  for (auto& worker : workers)
+    worker.join();
+  BOOST_TEST(free == 100);
+  BOOST_TEST(paid == threads * calls - 100);
+  BOOST_TEST(other == 0);
+  verify();
+}
+
+BOOST_AUTO_TEST_CASE(parallel_calls_overshoot_by_one_at_most) {
+  for (auto [credit, strict, admitted] :
+       {std::tuple{1000, false, 10}, {1001, false, 11}, {1000, true, 10}, {1001, true, 10}}) {
+    tenant = platform("p" + std::to_string(credit) + (strict ? "s" : "d"));
+    acquire();
+    settings(strict ? "strict_mode = true" : "strict_mode = false");
+    topup(tenant, credit);
+    std::atomic<int> ok{0};
+    std::vector<std::thread> workers;
+    for (int i = 0; i < 8; ++i)
+      workers.emplace_back([&] {
+        store mine{database.conninfo(), ring};
+        std::vector<store_call> calls;
+        for (int k = 0; k < 10; ++k)
+          calls.push_back(reserve_call({}));
+        for (const auto& rows : mine.run(calls))
+          if (rows && store_row(*rows, 0).text("code") == "ok")
+            ++ok;
+      });
+    for (auto& worker : workers)
+      worker.join();
+    BOOST_TEST(ok == admitted);
+    verify();
+  }
+}
+
+BOOST_AUTO_TEST_CASE(invariants_hold_under_random_load_with_takeovers) {
+  std::random_device device;
+  auto seed = device();
+  BOOST_TEST_MESSAGE("seed " << seed);
+  std::vector<platform_id> tenants;
+  for (int i = 0; i < 4; ++i) {
+    tenants.push_back(platform("t" + std::to_string(i)));
+    topup(tenants.back(), 20'000);
+    if (i % 2 == 1)
+      database.sql("UPDATE platform SET strict_mode = true WHERE id = '" + tenants.back().value
+                   + "'");
+  }
+  auto work = [&](unsigned mine) {
+    std::mt19937 random{seed + mine};
+    store conn{database.conninfo(), ring};
+    wallet_fixture* base = this;
+    auto pick = [&](int n) { return static_cast<int>(random() % static_cast<unsigned>(n)); };
+    for (int i = 0; i < 150; ++i) {
+      auto id = tenants[static_cast<std::size_t>(pick(4))];
+      auto owner = uuid4();
+      auto epoch_now =
+        conn.run({id, "wallet/acquire", {store_value::text("n"), store_value::text(owner)}});
+      if (!epoch_now)
+        return;
+      ask x;
+      x.kind = pick(3) == 0 ? "mcp" : "llm";
+      x.free_calls = 20;
+      x.amount = 1 + pick(600);
+      x.hold = uuid5(id.value, std::to_string(pick(400)));
+      auto call = base->reserve_call(x);
+      call.tenant = id;
+      call.values[0] = store_value::integer(store_row(*epoch_now, 0).integer("epoch"));
+      call.values[1] = store_value::text(owner);
+      auto how = pick(10);
+      store_call end{id,
+                     "wallet/resolve",
+                     {store_value::text(x.hold),
+                      store_value::text(how < 7   ? "S"
+                                        : how < 8 ? "V"
+                                                  : "E"),
+                      store_value::integer(pick(800)), store_value::text("{}")}};
+      conn.run(std::vector<store_call>{call, end});
+    }
+  };
+  std::vector<std::thread> workers;
+  for (unsigned i = 0; i < 8; ++i)
+    workers.emplace_back(work, i);
+  for (auto& worker : workers)
+    worker.join();
+  BOOST_TEST(std::stoi(database.cell("SELECT count(*) FROM hold")) > 100);
+  BOOST_TEST(std::stoi(database.cell("SELECT deadlocks FROM pg_stat_database WHERE datname = "
+                                     "current_database()"))
+             == 0);
+  verify();
+}
+
+BOOST_AUTO_TEST_SUITE_END()

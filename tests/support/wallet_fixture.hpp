@@ -1,0 +1,116 @@
+#pragma once
+
+#include <string>
+
+#include <boost/test/unit_test.hpp>
+
+#include "core/base/digest.hpp"
+#include "tests/support/postgres_fixture.hpp"
+
+namespace callboard::test {
+
+/// What a hold is asked for; the members are the parameters of wallet/reserve.
+struct ask {
+  std::string kind = "llm";
+  std::int64_t amount = 100;
+  std::string hold = uuid4();
+  std::string hash = "request";
+  std::string user{};
+  std::string loop{};
+  std::int64_t turns_max = 10;
+  std::int64_t ttl_ms = 60'000;
+  std::int64_t free_calls = 0;
+};
+
+struct answer {
+  std::string code;
+  bool free = false;
+  std::int64_t amount = 0;
+  std::string status;
+};
+
+struct wallet_fixture : store_fixture {
+  wallet_fixture() : tenant(platform("acme")) { acquire(); }
+
+  void acquire() {
+    token = uuid4();
+    auto rows =
+      run({tenant, "wallet/acquire", {store_value::text("node"), store_value::text(token)}});
+    BOOST_REQUIRE(rows.size() == 1);
+    epoch = store_row(rows, 0).integer("epoch");
+  }
+
+  static store_value maybe(const std::string& x) {
+    return x.empty() ? store_value::null() : store_value::text(x);
+  }
+
+  store_call reserve_call(const ask& x) const {
+    return {tenant,
+            "wallet/reserve",
+            {store_value::integer(epoch), store_value::text(token), store_value::text(x.hold),
+             store_value::bytes(x.hash), store_value::text(x.kind), store_value::integer(x.amount),
+             store_value::integer(x.ttl_ms), maybe(x.user), store_value::text("subject"),
+             store_value::text("req_1"), maybe(x.loop), store_value::integer(1),
+             store_value::integer(x.turns_max), store_value::null(),
+             store_value::integer(x.free_calls)}};
+  }
+
+  answer reserve(const ask& x) {
+    auto rows = run(reserve_call(x));
+    store_row row{rows, 0};
+    return {row.text("code"), row.boolean("free"), row.integer("amount"), row.text("status")};
+  }
+
+  store_rows resolve(const std::string& hold, const std::string& how, std::int64_t actual,
+                     const char* log = "{}") {
+    return run({tenant,
+                "wallet/resolve",
+                {store_value::text(hold), store_value::text(how), store_value::integer(actual),
+                 log != nullptr ? store_value::text(log) : store_value::null()}});
+  }
+
+  std::string resolved(const std::string& hold, const std::string& how, std::int64_t actual = 0) {
+    auto rows = resolve(hold, how, actual);
+    return store_row(rows, 0).text("code");
+  }
+
+  std::int64_t balance() {
+    auto rows = run({tenant, "wallet/show", {}});
+    return store_row(rows, 0).integer("balance");
+  }
+
+  std::int64_t available() {
+    auto rows = run({tenant, "wallet/show", {}});
+    return store_row(rows, 0).integer("available");
+  }
+
+  void settings(const std::string& assignment) {
+    database.sql("UPDATE platform SET " + assignment + " WHERE id = '" + tenant.value + "'");
+  }
+
+  void budget(const end_user_id& user, std::int64_t amount, const char* period,
+              bool suspended = false) {
+    auto rows =
+      run({tenant,
+           "budget/set",
+           {store_value::text(user.value), store_value::integer(amount), store_value::text(period),
+            store_value::boolean(suspended), store_value::text("test")}});
+    BOOST_REQUIRE(rows.size() == 1);
+  }
+
+  /// All invariants hold.
+  void verify() {
+    auto rows = run({{}, "ledger/verify", {}});
+    BOOST_REQUIRE(rows.size() == 9);
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      store_row row{rows, i};
+      BOOST_TEST(row.integer("violations") == 0, row.text("invariant"));
+    }
+  }
+
+  platform_id tenant;
+  std::string token;
+  std::int64_t epoch = 0;
+};
+
+} // namespace callboard::test

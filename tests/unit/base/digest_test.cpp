@@ -1,0 +1,40 @@
+#include "core/base/digest.hpp"
+
+#include <boost/test/unit_test.hpp>
+#include <rapidcheck.h>
+
+using namespace callboard;
+
+BOOST_AUTO_TEST_SUITE(digest_test)
+
+BOOST_AUTO_TEST_CASE(known_values) {
+  BOOST_TEST(to_hex(sha256("abc"))
+             == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+  BOOST_TEST(to_hex(hmac_sha256("key", "The quick brown fox jumps over the lazy dog"))
+             == "f7bc83f430538424b13298e6aa6fb143ef4d59a14946175997479dbc2d1a3cd8");
+  BOOST_TEST(crc32("123456789") == 0xcbf43926u);
+  BOOST_TEST(uuid5("6ba7b810-9dad-11d1-80b4-00c04fd430c8", "www.example.com")
+             == "2ed6657d-e927-568b-95e1-2665a8aea6a2");
+  BOOST_TEST(to_base64url("\xfb\xff") == "-_8");
+}
+
+BOOST_AUTO_TEST_CASE(random_uuids_carry_their_version) {
+  auto x = uuid4();
+  BOOST_TEST(x.size() == 36u);
+  BOOST_TEST(x[14] == '4');
+  BOOST_TEST(x != uuid4());
+}
+
+BOOST_AUTO_TEST_CASE(encodings_read_back) {
+  BOOST_TEST(rc::check("base64 and hex", [](const std::string& bytes) {
+    RC_ASSERT(from_base64(to_base64(bytes)) == bytes);
+    RC_ASSERT(from_hex(to_hex(bytes)) == bytes);
+  }));
+  BOOST_TEST(from_base64("aGVs\nbG8=\n").value() == "hello");
+  BOOST_TEST(!from_base64("a*bc"));
+  BOOST_TEST(!from_base64("a"));
+  BOOST_TEST(!from_hex("abc"));
+  BOOST_TEST(!from_hex("zz"));
+}
+
+BOOST_AUTO_TEST_SUITE_END()

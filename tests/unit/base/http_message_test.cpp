@@ -1,0 +1,39 @@
+#include "core/base/http_message.hpp"
+
+#include <boost/test/unit_test.hpp>
+#include <rapidcheck.h>
+
+using namespace callboard;
+
+BOOST_AUTO_TEST_SUITE(http_message_test)
+
+BOOST_AUTO_TEST_CASE(headers_are_found_in_any_case) {
+  http_headers headers{{"Content-Type", "a"}, {"content-type", "b"}};
+  BOOST_TEST(find_header(headers, "CONTENT-TYPE").value() == "a");
+  BOOST_TEST(!find_header(headers, "content").has_value());
+}
+
+BOOST_AUTO_TEST_CASE(forms_read_back) {
+  BOOST_TEST(rc::check("form", [](const std::vector<name_value>& fields) {
+    for (auto& field : fields)
+      RC_PRE(!field.first.empty());
+    RC_ASSERT(parse_form(encode_form(fields)).value() == fields);
+  }));
+}
+
+BOOST_AUTO_TEST_CASE(escapes_at_the_end_are_read_and_malformed_ones_refused) {
+  BOOST_TEST(percent_decode("a%20b%41").value() == "a bA");
+  BOOST_TEST(percent_decode("a+b", true).value() == "a b");
+  BOOST_TEST(percent_decode("a+b").value() == "a+b");
+  for (auto bad : {"%", "%4", "%zz", "a%", "%4g"})
+    BOOST_TEST(!percent_decode(bad).has_value());
+  BOOST_TEST(!parse_form("a=%zz"));
+  BOOST_TEST(find_field(parse_form("x=1&&y").value(), "y").value().empty());
+}
+
+BOOST_AUTO_TEST_CASE(blanks_are_trimmed) {
+  BOOST_TEST(trim(" \t a b\t") == "a b");
+  BOOST_TEST(trim("  ").empty());
+}
+
+BOOST_AUTO_TEST_SUITE_END()

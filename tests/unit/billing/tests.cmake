@@ -1,0 +1,1 @@
+list(APPEND unit_sources unit/billing/prices_test.cpp)

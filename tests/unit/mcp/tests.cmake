@@ -1,0 +1,7 @@
+list(APPEND unit_sources
+  unit/mcp/era_test.cpp
+  unit/mcp/http_rules_test.cpp
+  unit/mcp/json_rpc_test.cpp
+  unit/mcp/messages_test.cpp
+  unit/mcp/sse_test.cpp
+  unit/mcp/version_test.cpp)
