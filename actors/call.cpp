@@ -27,6 +27,14 @@ caf::error no_key() {
                       "No API key was given. Send 'Authorization: Bearer <key>'.");
 }
 
+/// The seconds that an error tells the caller to wait.
+std::optional<std::int64_t> retry_after_of(const caf::error& problem) {
+  json::object details;
+  merge_details(details, problem);
+  auto* wait = details.if_contains("retry_after");
+  return wait && wait->is_int64() ? std::optional{wait->get_int64()} : std::nullopt;
+}
+
 /// Whether a key of that kind may use the endpoint (R41, R42, I8).
 caf::error refuse_kind(key_rule rule, key_kind kind) {
   bool platform = kind == key_kind::platform;
@@ -98,6 +106,8 @@ void call_state::fail(const caf::error& problem) {
     headers.push_back({"WWW-Authenticate", "Bearer"}); // I7
   if (status_of(code) == 503)
     headers.push_back({"Retry-After", "1"});
+  else if (auto wait = retry_after_of(problem))
+    headers.push_back({"Retry-After", std::to_string(*wait)});
   if (find_rule(call->target).speaks_rpc)
     return finish(status_of(code), mcp::encode_error(std::nullopt, problem), std::move(headers));
   finish(status_of(code), error_body(problem, call->id), std::move(headers));

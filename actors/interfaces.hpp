@@ -133,6 +133,9 @@ struct http_call {
   /// The client's X-Request-Id when it is acceptable, else ours (I32). The sink adds it to the
   /// answer by itself.
   request_id id;
+  /// Uuid of the Idempotency-Key within its caller's scope, from which hold and loop ids derive;
+  /// empty without a key.
+  std::string idempotency;
   /// Address of the client without port.
   std::string remote_address;
   std::chrono::steady_clock::time_point received_at{};
@@ -188,12 +191,17 @@ struct admission {
   std::int64_t turn = 0;
   std::int64_t turns_max = 0;
   std::chrono::milliseconds ttl{15 * 60 * 1000};
+  /// The hold must be in PostgreSQL before the work begins, so that a retry after a crash finds it:
+  /// requests with an Idempotency-Key. Turns always are; other tool calls may be admitted in
+  /// memory.
+  bool durable = false;
 };
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, admission& x) {
   return f(caf::meta::type_name("callboard::admission"), x.id, x.request_hash, x.kind, x.end_user,
-           x.amount, x.subject, x.app, x.request, x.loop, x.turn, x.turns_max, x.ttl);
+           x.amount, x.subject, x.app, x.request, x.loop, x.turn, x.turns_max, x.ttl,
+           x.durable);
 }
 
 /// A placed hold.
@@ -269,12 +277,14 @@ struct tool_job {
   std::string arguments;
   hold_id hold;
   request_id request;
+  /// See admission::durable.
+  bool durable = false;
 };
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, tool_job& x) {
   return f(caf::meta::type_name("callboard::tool_job"), x.who, x.app, x.tool, x.arguments, x.hold,
-           x.request);
+           x.request, x.durable);
 }
 
 /// What a tool answered. A provider's refusal is a result with `is_error`, not an error of ours

@@ -98,6 +98,7 @@ void tool_call_state::admit() {
   what.subject = job.tool;
   what.app = job.app;
   what.request = job.request;
+  what.durable = job.durable;
   self->request(tenant, limits::store_timeout * 2, atom::admit_v, what)
     .then(
       [this](const hold_ticket& ticket) {

@@ -3,6 +3,17 @@
 #include <caf/sec.hpp>
 
 namespace callboard {
+namespace {
+
+/// Our errors carry message, parameter and details, in this order.
+std::string context_text(const caf::error& x, std::size_t index) {
+  if (x.category() == caf::atom("callboard") && x.context().size() > index
+      && x.context().match_element<std::string>(index))
+    return x.context().get_as<std::string>(index);
+  return {};
+}
+
+} // namespace
 
 std::string to_string(errc x) {
   switch (x) {
@@ -279,11 +290,12 @@ std::string message_of(const caf::error& x) {
   return to_string(code);
 }
 
-std::string param_of(const caf::error& x) {
-  if (x.category() == caf::atom("callboard") && x.context().size() > 1
-      && x.context().match_element<std::string>(1))
-    return x.context().get_as<std::string>(1);
-  return {};
+std::string param_of(const caf::error& x) { return context_text(x, 1); }
+
+caf::error with_details(const caf::error& x, std::string details) {
+  return caf::make_error(code_of(x), message_of(x), param_of(x), std::move(details));
 }
+
+std::string details_of(const caf::error& x) { return context_text(x, 2); }
 
 } // namespace callboard

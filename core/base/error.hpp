@@ -147,4 +147,11 @@ std::string message_of(const caf::error& x);
 /// The field at fault, or an empty string.
 std::string param_of(const caf::error& x);
 
+/// The same error with facts for the caller: the text of a JSON object whose members join `error`
+/// of the envelope (`data` in JSON-RPC). "retry_after", in seconds, becomes the header as well.
+caf::error with_details(const caf::error& x, std::string details);
+
+/// What with_details() added, or an empty string.
+std::string details_of(const caf::error& x);
+
 } // namespace callboard

@@ -4,6 +4,12 @@
 
 namespace callboard {
 
+void merge_details(json::object& out, const caf::error& problem) {
+  if (auto details = parse_json_object(details_of(problem)))
+    for (auto& member : *details)
+      out.insert(member); // never over one of the envelope's own
+}
+
 json::object error_object(const caf::error& problem) {
   auto code = code_of(problem);
   auto param = param_of(problem);
@@ -20,6 +26,7 @@ json::object error_object(const caf::error& problem) {
   out["code"] = to_string(code);
   if (has_reason)
     out["reason"] = param;
+  merge_details(out, problem);
   return out;
 }
 

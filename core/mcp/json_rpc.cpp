@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/base/error_body.hpp"
+
 namespace callboard::mcp {
 namespace {
 
@@ -143,6 +145,7 @@ std::string encode_error(const std::optional<rpc_id>& id, const caf::error& why)
   json::object data{{"code", to_string(code_of(why))}};
   if (auto param = param_of(why); !param.empty())
     data["param"] = param;
+  merge_details(data, why);
   return encode_error(id, rpc_code_of(code_of(why)), message_of(why), std::move(data));
 }
 

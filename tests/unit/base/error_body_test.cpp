@@ -31,4 +31,15 @@ BOOST_AUTO_TEST_CASE(internal_texts_stay_inside) {
   BOOST_TEST(text.find("SELECT") == std::string::npos);
 }
 
+BOOST_AUTO_TEST_CASE(details_join_the_error_but_never_replace_its_own_members) {
+  auto problem = with_details(make_problem(errc::wallet_insufficient, "Top it up.", "p"),
+                              R"({"balance_usd":"0.000001","code":"other","retry_after":3})");
+  auto error = error_object(problem);
+  BOOST_TEST(error.at("balance_usd").as_string() == "0.000001");
+  BOOST_TEST(error.at("retry_after").as_int64() == 3);
+  BOOST_TEST(error.at("code").as_string() == "wallet_insufficient");
+  BOOST_TEST(error.at("param").as_string() == "p");
+  BOOST_TEST(!error_object(with_details(problem, "not JSON")).contains("balance_usd"));
+}
+
 BOOST_AUTO_TEST_SUITE_END()
