@@ -200,8 +200,7 @@ struct admission {
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, admission& x) {
   return f(caf::meta::type_name("callboard::admission"), x.id, x.request_hash, x.kind, x.end_user,
-           x.amount, x.subject, x.app, x.request, x.loop, x.turn, x.turns_max, x.ttl,
-           x.durable);
+           x.amount, x.subject, x.app, x.request, x.loop, x.turn, x.turns_max, x.ttl, x.durable);
 }
 
 /// A placed hold.
