@@ -190,6 +190,9 @@ struct admission {
   loop_id loop;
   std::int64_t turn = 0;
   std::int64_t turns_max = 0;
+  /// A turn's prices as a JSON object {input, cached, output, markup_ppm}, kept on the hold; empty
+  /// for tools, whose price the tenant knows.
+  std::string prices;
   std::chrono::milliseconds ttl{15 * 60 * 1000};
   /// The hold must be in PostgreSQL before the work begins, so that a retry after a crash finds it:
   /// requests with an Idempotency-Key. Turns always are; other tool calls may be admitted in
@@ -200,7 +203,8 @@ struct admission {
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, admission& x) {
   return f(caf::meta::type_name("callboard::admission"), x.id, x.request_hash, x.kind, x.end_user,
-           x.amount, x.subject, x.app, x.request, x.loop, x.turn, x.turns_max, x.ttl, x.durable);
+           x.amount, x.subject, x.app, x.request, x.loop, x.turn, x.turns_max, x.prices, x.ttl,
+           x.durable);
 }
 
 /// A placed hold.
@@ -241,6 +245,19 @@ typename Inspector::result_type inspect(Inspector& f, settlement& x) {
   return f(caf::meta::type_name("callboard::settlement"), x.id, x.charge, x.actual, x.input_tokens,
            x.cached_tokens, x.output_tokens, x.estimated, x.latency_ms, x.status, x.error_message,
            x.request_type);
+}
+
+/// What the end of a hold came to.
+struct receipt {
+  micro_usd charged;
+  /// What the wallet has left, when PostgreSQL said so.
+  micro_usd balance;
+  bool balance_known = false;
+};
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, receipt& x) {
+  return f(caf::meta::type_name("callboard::receipt"), x.charged, x.balance, x.balance_known);
 }
 
 // -- models, tools ------------------------------------------------------------
@@ -293,15 +310,15 @@ struct tool_result {
   std::string text;
   /// JSON object, or empty.
   std::string structured;
-  /// Whether the call took a free slot; `charged` is 0 then.
+  /// Whether the call took a free slot; `paid.charged` is 0 then.
   bool free = false;
-  micro_usd charged;
+  receipt paid;
 };
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, tool_result& x) {
   return f(caf::meta::type_name("callboard::tool_result"), x.is_error, x.text, x.structured, x.free,
-           x.charged);
+           x.paid);
 }
 
 /// The opened credentials of a connection.
@@ -351,6 +368,7 @@ CAF_BEGIN_TYPE_ID_BLOCK(callboard, caf::first_custom_type_id)
   CAF_ADD_TYPE_ID(callboard, (callboard::admission))
   CAF_ADD_TYPE_ID(callboard, (callboard::hold_ticket))
   CAF_ADD_TYPE_ID(callboard, (callboard::settlement))
+  CAF_ADD_TYPE_ID(callboard, (callboard::receipt))
   CAF_ADD_TYPE_ID(callboard, (callboard::model_info))
   CAF_ADD_TYPE_ID(callboard, (callboard::tool_job))
   CAF_ADD_TYPE_ID(callboard, (callboard::tool_result))
@@ -461,12 +479,14 @@ using tenant_actor = caf::typed_actor<
   // idempotency_mismatch, store_unavailable. Nothing is held after an error. For tool calls the
   // tenant sets the amount from its price list.
   caf::replies_to<atom::admit, admission>::with<hold_ticket>,
-  // Ends a hold; the charged amount. Answers when the result is durable (committed, or fsynced in
+  // Ends a hold; what was charged. Answers when the result is durable (committed, or fsynced in
   // the journal).
-  caf::replies_to<atom::settle, settlement>::with<micro_usd>,
+  caf::replies_to<atom::settle, settlement>::with<receipt>,
   // A model by slug, or the platform's default for an empty slug (C21). errc::model_not_found,
   // invalid_field.
   caf::replies_to<atom::model, std::string>::with<model_info>,
+  // INTERNAL: give back blocks that nobody uses.
+  caf::reacts_to<atom::tick>,
   // Conforms to status_actor.
   caf::replies_to<atom::status>::with<std::string>>;
 

@@ -42,6 +42,10 @@ void model_turn::admit(const tenant_actor& tenant) {
   what.loop = loop_;
   what.turn = order_.number;
   what.turns_max = order_.numbers_max;
+  what.prices = json::serialize(json::object{{"input", model_.price.input_per_million.value},
+                                             {"cached", model_.price.cached_per_million.value},
+                                             {"output", model_.price.output_per_million.value},
+                                             {"markup_ppm", model_.markup_ppm}});
   hold_ = what.id;
   self_->request(tenant_, limits::store_timeout * 2, atom::admit_v, what)
     .then(
@@ -102,8 +106,10 @@ void model_turn::settle(const result_of_turn& outcome,
   parts_.metrics->count_turn(model_.slug, outcome.status, usage.input, usage.output);
   self_->request(tenant_, limits::store_timeout * 2, atom::settle_v, what)
     .then(
-      [this, done](micro_usd charged) {
-        charged_ = charged_ + charged;
+      [this, done](const receipt& paid) {
+        charged_ = charged_ + paid.charged;
+        if (paid.balance_known)
+          balance_ = paid.balance;
         done({});
       },
       [this, done](const caf::error& x) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "actors/interfaces.hpp"
@@ -69,6 +70,8 @@ public:
   bool admitting() const noexcept { return admitting_; }
   /// What the settled turns have cost.
   micro_usd charged() const noexcept { return charged_; }
+  /// What the wallet had left after the latest turn, when known.
+  std::optional<micro_usd> balance() const noexcept { return balance_; }
 
   // -- messages of the http client, passed on by the actor --------------------
 
@@ -98,6 +101,7 @@ private:
   int status_ = 0;
   std::string refusal_;
   micro_usd charged_;
+  std::optional<micro_usd> balance_;
   caf::actor_clock::time_point begun_{};
 };
 

@@ -29,6 +29,9 @@ struct node_settings {
   std::string version;
   /// Names this node in the database and in reports; new at each start.
   std::string node_name;
+  /// The database belongs to this process alone (embedded mode): no other node can own anything in
+  /// it.
+  bool owns_database = false;
   /// The text of schema/openapi.yaml.
   std::string openapi;
 };

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <memory>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -8,6 +9,7 @@
 #include "actors/interfaces.hpp"
 #include "actors/node.hpp"
 #include "actors/promise_book.hpp"
+#include "actors/wallet_writer.hpp"
 
 namespace callboard {
 
@@ -20,18 +22,12 @@ struct tenant_state {
   explicit tenant_state(tenant_actor::pointer selfptr) : self(selfptr) {}
   static inline const char* name = "tenant";
 
-  /// A hold that is being placed.
-  struct pending {
+  /// A tool call whose price is looked up.
+  struct pricing {
     admission what;
     promise_book<hold_ticket>::number promise = 0;
-    /// The version of the tool's price that applies; empty for turns.
-    std::string price_id;
-    /// Whether a fenced answer may still be followed by one more try.
-    bool may_retry = true;
-    /// The epoch that the latest try named.
-    std::int64_t epoch = 0;
   };
-  using pending_ptr = std::shared_ptr<pending>;
+  using pricing_ptr = std::shared_ptr<pricing>;
 
   /// A price with the moment until which it may be used without asking again.
   struct cached_price {
@@ -45,14 +41,11 @@ struct tenant_state {
   };
 
   caf::result<hold_ticket> admit(const admission& what);
-  void acquire_then(std::function<void(caf::error)> next);
-  void acquired(const caf::error& problem);
-  void price_then_reserve(const pending_ptr& hold);
-  void priced(const pending_ptr& hold, const cached_price& price);
-  void reserve(const pending_ptr& hold);
-  void reserved(const pending_ptr& hold, const store_row& row);
-  void refuse(const pending_ptr& hold, caf::error why);
-  caf::result<micro_usd> settle(const settlement& what);
+  void price_then_admit(const pricing_ptr& call);
+  void admit_at(const pricing_ptr& call, const cached_price& price);
+  void place(const admission& what, const std::string& price_id,
+             promise_book<hold_ticket>::number promise);
+  caf::result<receipt> settle(const settlement& what);
   caf::result<model_info> find_model(const std::string& slug);
   void find_default_model(std::int64_t markup_ppm, promise_book<model_info>::number promise);
   void load_model(const std::string& asked, const std::string& slug, std::int64_t markup_ppm,
@@ -62,25 +55,15 @@ struct tenant_state {
   tenant_actor::pointer self;
   tenant_args args;
   activity seen;
-  /// Fencing: what wallet/acquire gave us; 0 before.
-  std::int64_t epoch = 0;
-  std::string token;
-  /// Those who wait for wallet/acquire.
-  std::vector<std::function<void(caf::error)>> waiting_for_epoch;
+  std::unique_ptr<wallet_writer> money;
   promise_book<hold_ticket> admissions;
-  promise_book<micro_usd> settlements;
+  promise_book<receipt> settlements;
   promise_book<model_info> model_questions;
   std::unordered_map<std::string, cached_price> tool_prices;
   std::unordered_map<std::string, cached_model> models;
-  /// Holds placed through this actor and not yet resolved through it, with their amounts; for
-  /// operators.
-  std::unordered_map<hold_id, micro_usd> open_holds;
-  std::int64_t admitted_total = 0;
-  std::int64_t refused_total = 0;
 };
 
-/// See tenant_actor. All decisions are PostgreSQL's; this actor gives them an order, an epoch and
-/// current prices.
+/// See tenant_actor. It finds prices and models; actors/wallet_writer.hpp moves the money.
 tenant_actor::behavior_type tenant(tenant_actor::stateful_pointer<tenant_state> self,
                                    tenant_args args);
 

@@ -217,7 +217,7 @@ void tool_call_state::settle(const connectors::outcome& seen) {
   if (seen.is_error)
     what.error_message = std::string{connectors::cut_text(seen.text, log_text_bytes_max)};
   self->request(tenant, limits::store_timeout * 2, atom::settle_v, what)
-    .then([this, seen](micro_usd charged) { deliver(seen, charged); },
+    .then([this, seen](const receipt& paid) { deliver(seen, paid); },
           [this, seen](const caf::error& x) {
             // The call had its effect; its hold stays and the sweeper resolves it.
             args.parts.metrics->log_problem(job.request, x);
@@ -225,14 +225,14 @@ void tool_call_state::settle(const connectors::outcome& seen) {
           });
 }
 
-void tool_call_state::deliver(const connectors::outcome& seen, micro_usd charged) {
+void tool_call_state::deliver(const connectors::outcome& seen, const receipt& paid) {
   tool_result result;
   result.is_error = seen.is_error;
   result.text = seen.text;
   if (seen.structured)
     result.structured = json::serialize(*seen.structured);
   result.free = hold && hold->free;
-  result.charged = charged;
+  result.paid = paid;
   if (promise.pending())
     promise.deliver(std::move(result));
   self->quit();

@@ -29,7 +29,7 @@ struct tool_call_state {
   bool resend_soon(const connectors::outcome& seen, bool harmless);
   void conclude(connectors::outcome seen);
   void settle(const connectors::outcome& seen);
-  void deliver(const connectors::outcome& seen, micro_usd charged);
+  void deliver(const connectors::outcome& seen, const receipt& paid);
   void fail(const caf::error& why);
   void cancel(const caf::error& why);
 

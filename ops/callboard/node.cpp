@@ -99,6 +99,7 @@ node_settings make_node_settings(const serve_settings& settings, const gate& api
   x.operator_key_hash = std::move(operator_key_hash);
   x.version = version_text;
   x.node_name = uuid4();
+  x.owns_database = settings.store.database_url.empty();
   x.openapi = std::string{embedded_openapi()};
   return x;
 }

@@ -83,7 +83,7 @@ BOOST_AUTO_TEST_CASE(token_comes_before_hold_before_provider_before_settlement) 
   BOOST_TEST(!x.is_error);
   BOOST_TEST(x.text.find("Issue #7 is open: T") != std::string::npos);
   BOOST_TEST(x.structured.find("\"number\":7") != std::string::npos);
-  BOOST_TEST(x.charged.value == 1500);
+  BOOST_TEST(x.paid.charged.value == 1500);
   BOOST_TEST(!x.free);
   const std::vector<std::string> expected{"store connection/find",
                                           "store wallet/acquire",
@@ -161,7 +161,7 @@ BOOST_AUTO_TEST_CASE(a_free_call_says_so) {
   db->answer("wallet/reserve", {{"code", "free"}, {"free", "t"}, {"amount", "0"}, {"status", "P"}});
   auto x = unbox(run(read()));
   BOOST_TEST(x.free);
-  BOOST_TEST(x.charged.value == 0);
+  BOOST_TEST(x.paid.charged.value == 0);
 }
 
 BOOST_AUTO_TEST_CASE(what_counts_as_a_call) {
@@ -299,7 +299,7 @@ BOOST_AUTO_TEST_CASE(a_settlement_that_fails_does_not_hide_the_result) {
   db->refuse("wallet/resolve", errc::store_unavailable);
   auto x = unbox(run(read()));
   BOOST_TEST(!x.is_error);
-  BOOST_TEST(x.charged.value == 0);
+  BOOST_TEST(x.paid.charged.value == 0);
 }
 
 BOOST_AUTO_TEST_CASE(cancelled_before_the_hold_it_takes_none) {

@@ -35,7 +35,7 @@ struct wallet_fixture : store_fixture {
   void acquire() {
     token = uuid4();
     auto rows =
-      run({tenant, "wallet/acquire", {store_value::text("node"), store_value::text(token)}});
+      run({tenant, "wallet/acquire", {store_value::text("node"), store_value::text(token), store_value::boolean(false)}});
     BOOST_REQUIRE(rows.size() == 1);
     epoch = store_row(rows, 0).integer("epoch");
   }
@@ -52,7 +52,7 @@ struct wallet_fixture : store_fixture {
              store_value::integer(x.ttl_ms), maybe(x.user), store_value::text("subject"),
              store_value::text("req_1"), maybe(x.loop), store_value::integer(1),
              store_value::integer(x.turns_max), store_value::null(),
-             store_value::integer(x.free_calls)}};
+             store_value::integer(x.free_calls), store_value::null()}};
   }
 
   answer reserve(const ask& x) {

@@ -14,11 +14,15 @@
 -- $13 turns_max, or null
 -- $14 price_id of the tool price, or null
 -- $15 free calls a month when the platform has no own number
--- -> code (ok, free, exists, mismatch, fenced, insufficient, over_budget, suspended,
---      max_iterations, no_wallet), free bool, amount micro-USD, status (P, S, V, E) or null
-SELECT code, free, amount, status FROM wallet_reserve(tenant(), $1::bigint, $2::uuid, $3::uuid,
-  $4::bytea,
-  $6::bigint, $7::bigint, jsonb_build_object('kind', $5::text, 'end_user', $8::uuid, 'subject',
-    $9::text,
-    'request_id', $10::text, 'loop', $11::uuid, 'turn', $12::bigint, 'turns_max', $13::bigint,
-    'price_id', $14::bigint), $15::int)
+-- $16 prices of a model turn, JSON object, or null
+-- -> code (ok, free, exists, mismatch, fenced, insufficient, inactive, over_budget, suspended,
+--      max_iterations, no_wallet), free bool, amount micro-USD, status (P, S, V, E) or null,
+--      remaining micro-USD or null, resets_at or null, balance micro-USD, available micro-USD,
+--      free_left, rules
+SELECT code, free, amount, status, remaining, iso_utc(resets_at) AS resets_at, balance, available,
+  free_left, rules
+FROM wallet_reserve_many(tenant(), $1::bigint, $2::uuid, jsonb_build_array(jsonb_build_object(
+  'id', $3::uuid, 'hash', encode($4::bytea, 'hex'), 'kind', $5::text, 'amount', $6::bigint,
+  'ttl_ms', $7::bigint, 'end_user', $8::uuid, 'subject', $9::text, 'request_id', $10::text,
+  'loop', $11::uuid, 'turn', $12::bigint, 'turns_max', $13::bigint, 'price_id', $14::bigint,
+  'prices', $16::jsonb)), $15::int)

@@ -1,0 +1,608 @@
+#include "actors/wallet_writer.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include "actors/store_query.hpp"
+#include "core/base/digest.hpp"
+
+namespace callboard {
+namespace {
+
+/// Items of one statement: what arrives in one round trip at 128 connections; PostgreSQL works on
+/// that for about 5 ms, which is the wait of the next batch.
+constexpr std::size_t batch_items_max = 128;
+
+/// A block is drawn from that long after it was made or grew, and lasts until every call that was
+/// admitted from it has surely ended. After the death of a node its rest is locked that long.
+constexpr auto block_usable_for = std::chrono::seconds{60};
+constexpr std::chrono::milliseconds block_ttl =
+  block_usable_for + limits::tool_call_timeout + std::chrono::seconds{45};
+
+/// A block that nobody drew from for that long goes back; other nodes may need the money.
+constexpr auto block_idle_for = std::chrono::seconds{1};
+
+/// End users whose budget is remembered as there or not; a few hundred bytes each.
+constexpr std::size_t remembered_users_max = 10'000;
+
+/// Open holds listed for operators; what is beyond is placed all the same.
+constexpr std::size_t listed_holds_max = 100'000;
+
+std::string_view to_string(hold_kind kind) { return kind == hold_kind::llm ? "llm" : "mcp"; }
+
+store_value unless_empty(const std::string& x) {
+  return x.empty() ? store_value::null() : store_value::text(x);
+}
+
+json::value text_or_null(const std::string& x) {
+  return x.empty() ? json::value(nullptr) : json::value(x);
+}
+
+/// PostgreSQL's jsonb holds no zero character.
+std::string without_zero(std::string x) {
+  std::replace(x.begin(), x.end(), '\0', ' ');
+  return x;
+}
+
+/// What a refusal for want of money tells beside its text (C27).
+std::string figures(const admission& what, const store_row& row) {
+  json::object out{{"required_usd", format_usd(what.amount)}};
+  if (row.maybe_text("remaining"))
+    out["remaining_usd"] = format_usd({row.integer("remaining")});
+  if (auto at = row.maybe_text("resets_at"))
+    out["resets_at"] = *at;
+  return json::serialize(out);
+}
+
+/// The refusals of wallet/reserve as errors for callers.
+caf::error refusal(const admission& what, const store_row& row) {
+  auto code = row.text("code");
+  auto money = [&](errc x, const char* text) {
+    return with_details(make_problem(x, text), figures(what, row));
+  };
+  if (code == "insufficient")
+    return money(errc::wallet_insufficient,
+                 "The platform's wallet has nothing left. Top it up and try again.");
+  if (code == "inactive")
+    return money(errc::wallet_insufficient, "The platform's wallet is inactive.");
+  if (code == "over_budget")
+    return money(errc::budget_exhausted, "The end user's budget is used up.");
+  if (code == "suspended")
+    return make_problem(errc::budget_suspended, "The end user's budget is suspended.");
+  if (code == "mismatch")
+    return make_problem(errc::idempotency_mismatch, "This id was used before for another request.");
+  if (code == "max_iterations")
+    return make_problem(errc::max_iterations_exceeded,
+                        "The loop has used all its model invocations.");
+  if (code == "fenced")
+    return make_problem(errc::fenced, "Another node has taken over. Try again.");
+  if (code == "no_wallet")
+    return make_problem(errc::not_found, "The platform has no wallet.");
+  return make_problem(errc::internal, fmt::format("wallet/reserve answered '{}'", code));
+}
+
+json::object log_of(const settlement& x) {
+  return {{"input_tokens", x.input_tokens},
+          {"cached_tokens", x.cached_tokens},
+          {"output_tokens", x.output_tokens},
+          {"estimated", x.estimated},
+          {"latency_ms", x.latency_ms},
+          {"status", x.status},
+          {"error_message", without_zero(x.error_message)},
+          {"request_type", x.request_type}};
+}
+
+/// One statement's worth of a hold: the parameters of wallet/reserve.
+std::vector<store_value> values_of(const admission& what, const std::string& price_id,
+                                   std::int64_t epoch, const std::string& token) {
+  bool in_loop = !what.loop.empty();
+  return {store_value::integer(epoch),
+          store_value::text(token),
+          store_value::text(what.id.value),
+          store_value::bytes(what.request_hash),
+          store_value::text(std::string{to_string(what.kind)}),
+          store_value::integer(what.amount.value),
+          store_value::integer(what.ttl.count()),
+          unless_empty(what.end_user.value),
+          store_value::text(what.subject),
+          store_value::text(what.request.value),
+          unless_empty(what.loop.value),
+          in_loop ? store_value::integer(what.turn) : store_value::null(),
+          in_loop ? store_value::integer(what.turns_max) : store_value::null(),
+          unless_empty(price_id),
+          store_value::integer(limits::free_calls_per_month),
+          unless_empty(what.prices)};
+}
+
+/// The same as an item of wallet/reserve_many.
+json::object item_of(const admission& what, const std::string& price_id) {
+  json::object x{{"id", what.id.value},
+                 {"hash", to_hex(what.request_hash)},
+                 {"kind", std::string{to_string(what.kind)}},
+                 {"amount", what.amount.value},
+                 {"ttl_ms", what.ttl.count()},
+                 {"end_user", text_or_null(what.end_user.value)},
+                 {"subject", what.subject},
+                 {"request_id", what.request.value},
+                 {"price_id", text_or_null(price_id)}};
+  if (!what.loop.empty()) {
+    x["loop"] = what.loop.value;
+    x["turn"] = what.turn;
+    x["turns_max"] = what.turns_max;
+  }
+  if (auto prices = parse_json_object(what.prices))
+    x["prices"] = std::move(*prices);
+  return x;
+}
+
+} // namespace
+
+wallet_writer::wallet_writer(tenant_actor::pointer self, node_parts parts, platform_id platform)
+    : self_(self), parts_(std::move(parts)), platform_(std::move(platform)),
+      reservations_(batch_items_max, [this](batch_of_holds x) { run_reserve(x); }),
+      bookings_(batch_items_max, [this](std::vector<booking> x) { run_bookings(std::move(x)); }),
+      endings_(batch_items_max, [this](std::vector<ending_hold> x) { run_endings(std::move(x)); }) {
+}
+
+void wallet_writer::admit(const admission& what, const std::string& price_id, on_ticket done) {
+  auto hold = std::make_shared<pending>();
+  hold->what = what;
+  hold->price_id = price_id;
+  hold->done = std::move(done);
+  with_epoch(hold, [this, hold] {
+    if (hold->what.kind == hold_kind::mcp && !hold->what.durable && hold->what.amount.value > 0)
+      admit_call(hold);
+    else
+      reserve(hold);
+  });
+}
+
+// -- ownership ----------------------------------------------------------------
+
+void wallet_writer::with_epoch(const pending_ptr& hold, std::function<void()> next) {
+  if (epoch_ != 0)
+    return next();
+  acquire_then([this, hold, next = std::move(next)](const caf::error& problem) {
+    if (problem)
+      refuse(hold, problem);
+    else
+      next();
+  });
+}
+
+void wallet_writer::acquire_then(std::function<void(caf::error)> next) {
+  waiting_for_epoch_.push_back(std::move(next));
+  if (waiting_for_epoch_.size() > 1)
+    return;
+  auto fresh = uuid4();
+  auto tell = [this](const caf::error& problem) {
+    for (auto& waiting : std::exchange(waiting_for_epoch_, {}))
+      waiting(problem);
+  };
+  query(
+    self_, parts_.store, platform_, "wallet/acquire",
+    {store_value::text(parts_.settings->node_name), store_value::text(fresh),
+     store_value::boolean(parts_.settings->owns_database)},
+    [this, fresh, tell](store_rows& rows) {
+      if (rows.empty())
+        return tell(make_problem(errc::not_found, "The platform has no wallet."));
+      epoch_ = store_row{rows, 0}.integer("epoch");
+      token_ = fresh;
+      tell({});
+    },
+    tell);
+}
+
+// -- the way of a hold ----------------------------------------------------------
+
+void wallet_writer::reserve(const pending_ptr& hold) {
+  hold->epoch = epoch_;
+  reservations_.add(hold);
+}
+
+void wallet_writer::run_reserve(const batch_of_holds& batch) {
+  auto on_rows = [this, batch](store_rows& rows) {
+    reserved(batch, rows);
+    reservations_.done();
+  };
+  auto on_error = [this, batch](const caf::error& x) {
+    not_reserved(batch, x);
+    reservations_.done();
+  };
+  if (batch.size() == 1) {
+    query(self_, parts_.store, platform_, "wallet/reserve",
+          values_of(batch[0]->what, batch[0]->price_id, batch[0]->epoch, token_), on_rows,
+          on_error);
+    return;
+  }
+  json::array items;
+  for (auto& hold : batch) {
+    hold->epoch = epoch_;
+    items.push_back(item_of(hold->what, hold->price_id));
+  }
+  query(self_, parts_.store, platform_, "wallet/reserve_many",
+        {store_value::integer(epoch_), store_value::text(token_),
+         store_value::text(json::serialize(items)),
+         store_value::integer(limits::free_calls_per_month)},
+        on_rows, on_error);
+}
+
+void wallet_writer::reserved(const batch_of_holds& batch, const store_rows& rows) {
+  if (rows.size() != batch.size())
+    return not_reserved(batch, make_problem(errc::internal, "wallet/reserve lost an answer"));
+  note(store_row{rows, rows.size() - 1});
+  for (std::size_t i = 0; i < batch.size(); ++i)
+    take_answer(batch[i], store_row{rows, i});
+}
+
+void wallet_writer::take_answer(const pending_ptr& hold, const store_row& row) {
+  auto code = row.text("code");
+  bool existed = code == "exists";
+  if (code == "ok" || code == "free" || existed) {
+    ++admitted_total_;
+    auto status = row.text("status");
+    hold_ticket ticket{hold->what.id,
+                       row.boolean("free"),
+                       {row.integer("amount")},
+                       existed && !status.empty() ? status.front() : '\0'};
+    if (open_holds_.size() < listed_holds_max)
+      open_holds_[ticket.id] = ticket;
+    return hold->done(ticket);
+  }
+  if (code == "fenced" && hold->may_retry) {
+    hold->may_retry = false;
+    if (hold->epoch == epoch_) // nobody has acquired again since
+      epoch_ = 0;
+    return with_epoch(hold, [this, hold] { reserve(hold); });
+  }
+  // Money that only lies ready for others is no reason to refuse.
+  if ((code == "insufficient" || code == "over_budget") && hold->may_reclaim
+      && (blocks_.left().value > 0 || !waiting_for_reclaim_.empty()))
+    return reclaim_then(hold);
+  refuse(hold, refusal(hold->what, row));
+}
+
+void wallet_writer::not_reserved(const batch_of_holds& batch, const caf::error& why) {
+  auto code = code_of(why);
+  bool away = code == errc::store_unavailable || code == errc::timeout;
+  for (auto& hold : batch) {
+    // One bad item spoils a batch: each for itself then.
+    if (batch.size() > 1 && !away && code != errc::shutting_down) {
+      run_reserve({hold});
+      continue;
+    }
+    // In doubt: what may have been placed is given back as soon as PostgreSQL is there.
+    if (away && !hold->what.durable)
+      query(
+        self_, parts_.store, platform_, "wallet/resolve",
+        {store_value::text(hold->what.id.value), store_value::text("V"), store_value::integer(0),
+         store_value::null()},
+        [](store_rows&) {}, [](const caf::error&) {}, true);
+    refuse(hold, why);
+  }
+}
+
+void wallet_writer::reclaim_then(const pending_ptr& hold) {
+  hold->may_reclaim = false;
+  bool first = waiting_for_reclaim_.empty();
+  waiting_for_reclaim_.push_back([this, hold] { reserve(hold); });
+  if (!first)
+    return;
+  auto now = self_->clock().now();
+  give_back(blocks_.take_rests(now, now), [this] {
+    for (auto& next : std::exchange(waiting_for_reclaim_, {}))
+      next();
+  });
+}
+
+void wallet_writer::refuse(const pending_ptr& hold, caf::error why) {
+  ++refused_total_;
+  hold->done(std::move(why));
+}
+
+// -- the way of a tool call -----------------------------------------------------
+
+void wallet_writer::admit_call(const pending_ptr& hold) {
+  auto now = self_->clock().now();
+  if (standing_.maybe_free())
+    return reserve(hold);
+  if (!standing_.is_fresh(now))
+    return look_then(hold);
+  auto& user = hold->what.end_user;
+  auto known = budgeted_.find(user);
+  auto payer = known != budgeted_.end() && !known->second ? end_user_id{} : user;
+  if (growing_.contains(payer) && !growing_[payer].empty()) {
+    growing_[payer].push_back(hold); // others wait already: in order
+    return;
+  }
+  if (take_from_block(hold, payer))
+    return;
+  // Too little for a block: the call that crosses the end of the wallet takes a hold of its own.
+  if (standing_.available() < hold->what.amount)
+    return reserve(hold);
+  grow(payer, hold->what.amount, hold);
+}
+
+bool wallet_writer::take_from_block(const pending_ptr& hold, const end_user_id& payer) {
+  auto& what = hold->what;
+  auto block = blocks_.take(payer, what.amount, self_->clock().now());
+  if (!block)
+    return false;
+  ++admitted_total_;
+  open_calls_[what.id] = {*block, what, hold->price_id, epoch_};
+  if (blocks_.runs_low(payer) && !growing_.contains(payer)
+      && what.amount.value <= standing_.available().value)
+    grow(payer, what.amount, nullptr);
+  hold->done(hold_ticket{what.id, false, what.amount, 0});
+  return true;
+}
+
+void wallet_writer::look_then(const pending_ptr& hold) {
+  waiting_for_standing_.push_back(hold);
+  if (waiting_for_standing_.size() > 1)
+    return;
+  query(
+    self_, parts_.store, platform_, "wallet/standing",
+    {store_value::integer(limits::free_calls_per_month)},
+    [this](store_rows& rows) {
+      if (!rows.empty())
+        note(store_row{rows, 0});
+      bool fresh = standing_.is_fresh(self_->clock().now());
+      for (auto& next : std::exchange(waiting_for_standing_, {}))
+        if (fresh)
+          admit_call(next);
+        else
+          reserve(next);
+    },
+    [this](const caf::error& x) {
+      for (auto& next : std::exchange(waiting_for_standing_, {}))
+        refuse(next, x);
+    });
+}
+
+void wallet_writer::grow(const end_user_id& payer, micro_usd needed, const pending_ptr& hold) {
+  auto [i, first] = growing_.try_emplace(payer);
+  if (hold)
+    i->second.push_back(hold);
+  if (!first)
+    return;
+  auto now = self_->clock().now();
+  auto block = blocks_.block_to_grow(payer, now, uuid4);
+  query(
+    self_, parts_.store, platform_, "block/reserve",
+    {store_value::integer(epoch_), store_value::text(token_), store_value::text(block.value),
+     unless_empty(payer.value), store_value::integer(blocks_.wish(payer, needed, now).value),
+     store_value::integer(needed.value), store_value::integer(block_ttl.count()),
+     store_value::integer(limits::free_calls_per_month)},
+    [this, payer, block](store_rows& rows) {
+      if (rows.empty())
+        did_not_grow(payer, block, make_problem(errc::internal, "block/reserve answered no row"));
+      else
+        grew(payer, block, store_row{rows, 0});
+    },
+    [this, payer, block](const caf::error& x) { did_not_grow(payer, block, x); });
+}
+
+void wallet_writer::grew(const end_user_id& payer, const hold_id& block, const store_row& row) {
+  auto waiting = std::move(growing_.extract(payer).mapped());
+  auto code = row.text("code");
+  note(row);
+  if (code == "ok") {
+    auto now = self_->clock().now();
+    std::chrono::milliseconds usable = block_usable_for;
+    if (row.maybe_text("usable_ms"))
+      usable = std::min(usable, std::chrono::milliseconds{row.integer("usable_ms")});
+    blocks_.grown(payer, block, {row.integer("amount")}, now, now + usable);
+    arm_timer();
+  }
+  if (code == "ok" || code == "shared") {
+    if (budgeted_.size() >= remembered_users_max)
+      budgeted_.clear();
+    if (!payer.empty())
+      budgeted_[payer] = code == "ok";
+    for (auto& hold : waiting)
+      admit_call(hold);
+    return;
+  }
+  if (code == "fenced") {
+    epoch_ = 0;
+    blocks_.retire(payer);
+  }
+  // The hold of its own finds out what is the matter, or still fits.
+  for (auto& hold : waiting)
+    with_epoch(hold, [this, hold] { reserve(hold); });
+}
+
+void wallet_writer::did_not_grow(const end_user_id& payer, const hold_id& block,
+                                 const caf::error& why) {
+  auto waiting = std::move(growing_.extract(payer).mapped());
+  // In doubt whether it is larger now: its calls go on, the rest expires.
+  spdlog::warn("tenant platform={} block={} did not grow code={}", platform_.value, block.value,
+               to_string(code_of(why)));
+  blocks_.retire(payer);
+  for (auto& hold : waiting)
+    refuse(hold, why);
+}
+
+void wallet_writer::give_back(std::vector<billing::block_book::rest> rests,
+                              std::function<void()> next) {
+  if (rests.empty())
+    return next();
+  json::array items;
+  for (auto& x : rests)
+    items.push_back(json::object{{"id", x.block.value}, {"amount", x.amount.value}});
+  // A rest that PostgreSQL does not hear of expires with its block.
+  query(
+    self_, parts_.store, platform_, "block/return",
+    {store_value::text(json::serialize(items)), store_value::integer(limits::free_calls_per_month)},
+    [this, next](store_rows& rows) {
+      if (!rows.empty())
+        note(store_row{rows, 0});
+      next();
+    },
+    [next](const caf::error&) { next(); });
+}
+
+// -- ends -----------------------------------------------------------------------
+
+void wallet_writer::settle(const settlement& what, on_receipt done) {
+  auto call = open_calls_.extract(what.id);
+  if (call.empty())
+    return endings_.add({what, std::move(done)});
+  if (what.charge)
+    return bookings_.add({std::move(call.mapped()), what, std::move(done)});
+  blocks_.put_back(call.mapped().block, call.mapped().what.amount);
+  done(receipt{});
+}
+
+void wallet_writer::run_bookings(std::vector<booking> items) {
+  auto batch = std::make_shared<std::vector<booking>>(std::move(items));
+  json::array rows_in;
+  for (auto& [call, end, done] : *batch)
+    rows_in.push_back({{"id", call.what.id.value},
+                       {"block", call.block.value},
+                       {"epoch", call.epoch},
+                       {"hash", to_hex(call.what.request_hash)},
+                       {"end_user", text_or_null(call.what.end_user.value)},
+                       {"subject", call.what.subject},
+                       {"request_id", call.what.request.value},
+                       {"price_id", text_or_null(call.price_id)},
+                       {"amount", call.what.amount.value},
+                       {"log",
+                        {{"latency_ms", end.latency_ms},
+                         {"status", end.status},
+                         {"error_message", without_zero(end.error_message)}}}});
+  query(
+    self_, parts_.store, platform_, "block/settle",
+    {store_value::text(json::serialize(rows_in)),
+     store_value::integer(limits::free_calls_per_month)},
+    [this, batch](store_rows& rows) {
+      receipt paid;
+      if (!rows.empty()) { // else it waits in the lane's journal
+        store_row row{rows, 0};
+        note(row);
+        paid.balance = {row.integer("balance")};
+        paid.balance_known = true;
+      }
+      for (auto& x : *batch) {
+        blocks_.booked(x.call.block);
+        paid.charged = x.call.what.amount;
+        x.done(paid);
+      }
+      bookings_.done();
+    },
+    [this, batch](const caf::error& why) {
+      bool spoiled = batch->size() > 1 && code_of(why) == errc::internal;
+      for (auto& x : *batch) {
+        if (spoiled) {
+          run_bookings({std::move(x)}); // one bad item spoils a batch: each for itself then
+          continue;
+        }
+        blocks_.booked(x.call.block);
+        x.done(why);
+      }
+      if (!spoiled)
+        bookings_.done();
+    },
+    true);
+}
+
+void wallet_writer::run_endings(std::vector<ending_hold> items) {
+  auto batch = std::make_shared<std::vector<ending_hold>>(std::move(items));
+  auto how = [](const settlement& x) { return x.charge ? "S" : "V"; };
+  auto actual = [](const settlement& x) { return x.charge ? x.actual.value : 0; };
+  auto on_rows = [this, batch](store_rows& rows) {
+    for (std::size_t i = 0; i < batch->size(); ++i) {
+      auto& x = (*batch)[i];
+      if (rows.size() == batch->size()) {
+        settled(x, store_row{rows, i});
+      } else { // it waits in the lane's journal, so the amount is ours
+        open_holds_.erase(x.end.id);
+        x.done(receipt{x.end.charge ? x.end.actual : micro_usd{}, {}, false});
+      }
+    }
+    endings_.done();
+  };
+  auto on_error = [this, batch](const caf::error& why) {
+    bool spoiled = batch->size() > 1 && code_of(why) == errc::internal;
+    for (auto& x : *batch)
+      if (spoiled)
+        run_endings({std::move(x)});
+      else
+        x.done(why);
+    if (!spoiled)
+      endings_.done();
+  };
+  if (batch->size() == 1) {
+    auto& end = batch->front().end;
+    query(self_, parts_.store, platform_, "wallet/resolve",
+          {store_value::text(end.id.value), store_value::text(how(end)),
+           store_value::integer(actual(end)), store_value::text(json::serialize(log_of(end)))},
+          on_rows, on_error, true);
+    return;
+  }
+  json::array rows_in;
+  for (auto& [end, done] : *batch)
+    rows_in.push_back(
+      {{"id", end.id.value}, {"how", how(end)}, {"actual", actual(end)}, {"log", log_of(end)}});
+  query(self_, parts_.store, platform_, "wallet/resolve_many",
+        {store_value::text(json::serialize(rows_in))}, on_rows, on_error, true);
+}
+
+void wallet_writer::settled(ending_hold& x, const store_row& row) {
+  auto ticket = open_holds_.extract(x.end.id);
+  if (!ticket.empty() && ticket.mapped().free && !x.end.charge)
+    standing_.forget(); // its slot is free again
+  x.done(receipt{
+    {row.integer("charged")}, {row.integer("balance")}, row.maybe_text("balance").has_value()});
+}
+
+// -- housekeeping -----------------------------------------------------------------
+
+void wallet_writer::note(const store_row& row) {
+  if (!row.maybe_text("free_left"))
+    return;
+  auto rules = row.integer("rules");
+  if (rules != standing_.rules()) {
+    budgeted_.clear();
+    blocks_.retire_budgets();
+  }
+  standing_.note({row.integer("available")}, row.integer("free_left"), rules, self_->clock().now());
+}
+
+void wallet_writer::arm_timer() {
+  if (std::exchange(timer_armed_, true))
+    return;
+  self_->delayed_send(self_, block_idle_for, atom::tick_v);
+}
+
+void wallet_writer::tick() {
+  timer_armed_ = false;
+  auto now = self_->clock().now();
+  give_back(blocks_.take_rests(now - block_idle_for, now), [] {});
+  if (!blocks_.empty())
+    arm_timer();
+}
+
+void wallet_writer::close() {
+  auto now = self_->clock().now();
+  give_back(blocks_.take_rests(now, now), [] {});
+}
+
+json::object wallet_writer::report() const {
+  micro_usd held;
+  for (auto& [id, ticket] : open_holds_)
+    held = held + ticket.amount;
+  return {{"epoch", epoch_},
+          {"open_holds", open_holds_.size()},
+          {"held_usd", format_usd(held)},
+          {"open_block_calls", open_calls_.size()},
+          {"blocks", blocks_.size()},
+          {"blocks_left_usd", format_usd(blocks_.left())},
+          {"admitted_total", admitted_total_},
+          {"refused_total", refused_total_}};
+}
+
+} // namespace callboard

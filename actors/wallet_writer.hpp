@@ -1,0 +1,143 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "actors/group_commit.hpp"
+#include "actors/interfaces.hpp"
+#include "actors/node.hpp"
+#include "core/billing/block_book.hpp"
+#include "core/billing/standing.hpp"
+
+namespace callboard {
+
+/// The money of one platform as its tenant actor writes it: fenced by an epoch, batched into group
+/// commits, and for tool calls admitted in memory from blocks reserved before (DESIGN.md 5).
+/// PostgreSQL decides; what is remembered here may be a second old and only ever chooses the way.
+///
+/// Part of its actor and used on its thread only. Every callback is called exactly once, now or
+/// later, unless the actor ends before.
+class wallet_writer {
+public:
+  using on_ticket = std::function<void(result<hold_ticket>)>;
+  using on_receipt = std::function<void(result<receipt>)>;
+
+  wallet_writer(tenant_actor::pointer self, node_parts parts, platform_id platform);
+
+  /// Places a hold, or takes a tool call's price from a block. `what.amount` is the price already.
+  void admit(const admission& what, const std::string& price_id, on_ticket done);
+
+  /// Ends a hold or a call; see tenant_actor.
+  void settle(const settlement& what, on_receipt done);
+
+  /// Gives back what nobody used for a while.
+  void tick();
+
+  /// The actor ends: gives everything back without waiting.
+  void close();
+
+  /// For operators: epoch, open holds, blocks.
+  json::object report() const;
+
+private:
+  /// A hold that is being placed.
+  struct pending {
+    admission what;
+    std::string price_id;
+    on_ticket done;
+    /// Whether a fenced answer may still be followed by one more try.
+    bool may_retry = true;
+    /// Whether blocks may still be given back for it.
+    bool may_reclaim = true;
+    /// The epoch that the latest try named.
+    std::int64_t epoch = 0;
+  };
+  using pending_ptr = std::shared_ptr<pending>;
+
+  /// A tool call that a block pays.
+  struct open_call {
+    hold_id block;
+    admission what;
+    std::string price_id;
+    std::int64_t epoch = 0;
+  };
+  /// Its end, on the way to the ledger.
+  struct booking {
+    open_call call;
+    settlement end;
+    on_receipt done;
+  };
+  /// The end of a hold.
+  struct ending_hold {
+    settlement end;
+    on_receipt done;
+  };
+
+  using batch_of_holds = std::vector<pending_ptr>;
+
+  void acquire_then(std::function<void(caf::error)> next);
+  void with_epoch(const pending_ptr& hold, std::function<void()> next);
+
+  // -- the way of a hold --------------------------------------------------------
+
+  void reserve(const pending_ptr& hold);
+  void run_reserve(const batch_of_holds& batch);
+  void reserved(const batch_of_holds& batch, const store_rows& rows);
+  void take_answer(const pending_ptr& hold, const store_row& row);
+  void not_reserved(const batch_of_holds& batch, const caf::error& why);
+  void reclaim_then(const pending_ptr& hold);
+  void refuse(const pending_ptr& hold, caf::error why);
+
+  // -- the way of a tool call ---------------------------------------------------
+
+  void admit_call(const pending_ptr& hold);
+  bool take_from_block(const pending_ptr& hold, const end_user_id& payer);
+  void look_then(const pending_ptr& hold);
+  /// `hold` waits for the block to grow; null: the block runs low, nobody waits.
+  void grow(const end_user_id& payer, micro_usd needed, const pending_ptr& hold);
+  void grew(const end_user_id& payer, const hold_id& block, const store_row& row);
+  void did_not_grow(const end_user_id& payer, const hold_id& block, const caf::error& why);
+  void give_back(std::vector<billing::block_book::rest> rests, std::function<void()> next);
+
+  // -- ends ---------------------------------------------------------------------
+
+  void run_bookings(std::vector<booking> batch);
+  void run_endings(std::vector<ending_hold> batch);
+  void settled(ending_hold& x, const store_row& row);
+  void arm_timer();
+  void note(const store_row& row);
+
+  tenant_actor::pointer self_;
+  node_parts parts_;
+  platform_id platform_;
+  /// Fencing: what wallet/acquire gave us; 0 before.
+  std::int64_t epoch_ = 0;
+  std::string token_;
+  /// Those who wait for wallet/acquire.
+  std::vector<std::function<void(caf::error)>> waiting_for_epoch_;
+  billing::standing standing_;
+  /// Those who wait for wallet/standing.
+  batch_of_holds waiting_for_standing_;
+  /// Whether end users have a budget, as far as known under standing_.rules().
+  std::unordered_map<end_user_id, bool> budgeted_;
+  billing::block_book blocks_;
+  /// Growing blocks, with those who wait for it.
+  std::unordered_map<end_user_id, batch_of_holds> growing_;
+  /// Those who wait until blocks are given back.
+  std::vector<std::function<void()>> waiting_for_reclaim_;
+  std::unordered_map<hold_id, open_call> open_calls_;
+  /// Holds placed through this actor and not ended through it, with their tickets.
+  std::unordered_map<hold_id, hold_ticket> open_holds_;
+  group_commit<pending_ptr> reservations_;
+  group_commit<booking> bookings_;
+  group_commit<ending_hold> endings_;
+  bool timer_armed_ = false;
+  std::int64_t admitted_total_ = 0;
+  std::int64_t refused_total_ = 0;
+};
+
+} // namespace callboard
