@@ -24,4 +24,5 @@ target_sources(callboard_actors PRIVATE
   tenant.cpp
   terminator.cpp
   tool_call.cpp
-  tool_lists.cpp)
+  tool_lists.cpp
+  wallet_writer.cpp)

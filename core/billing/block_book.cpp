@@ -40,20 +40,20 @@ std::optional<hold_id> block_book::take(const end_user_id& payer, micro_usd pric
   return j->first;
 }
 
-void block_book::put_back(const hold_id& block, micro_usd price) {
-  auto i = blocks_.find(block);
+void block_book::put_back(const hold_id& id, micro_usd price) {
+  auto i = blocks_.find(id);
   if (i == blocks_.end())
     return;
   i->second.left = i->second.left + price;
   --i->second.calls;
 }
 
-void block_book::booked(const hold_id& block) {
-  auto i = blocks_.find(block);
+void block_book::booked(const hold_id& id) {
+  auto i = blocks_.find(id);
   if (i == blocks_.end())
     return;
   --i->second.calls;
-  drop_if_done(block);
+  drop_if_done(id);
 }
 
 void block_book::drop_if_done(const hold_id& id) {

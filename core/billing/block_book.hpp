@@ -35,17 +35,17 @@ public:
 
   /// Puts back what a call did not need. A block that is not here any more has been given back
   /// whole, in PostgreSQL's count as well.
-  void put_back(const hold_id& block, micro_usd price);
+  void put_back(const hold_id& id, micro_usd price);
 
   /// A call's price was booked, or will never be put back.
-  void booked(const hold_id& block);
+  void booked(const hold_id& id);
 
   /// The block to make larger, or the fresh one to make.
   hold_id block_to_grow(const end_user_id& payer, time_point now,
                         const std::function<std::string()>& make_id) const;
 
   /// PostgreSQL has added `amount` to the block, usable until then.
-  void grown(const end_user_id& payer, const hold_id& block, micro_usd amount, time_point now,
+  void grown(const end_user_id& payer, const hold_id& id, micro_usd amount, time_point now,
              time_point usable_until);
 
   /// How much to ask for when calls cost `price` each: more the faster it was used up.

@@ -1,1 +1,1 @@
-target_sources(callboard_core PRIVATE billing/prices.cpp)
+target_sources(callboard_core PRIVATE billing/block_book.cpp billing/prices.cpp)

@@ -86,8 +86,8 @@ BOOST_AUTO_TEST_CASE(token_comes_before_hold_before_provider_before_settlement) 
   BOOST_TEST(x.paid.charged.value == 1500);
   BOOST_TEST(!x.free);
   const std::vector<std::string> expected{"store connection/find",
-                                          "store wallet/acquire",
                                           "store tool_price/find",
+                                          "store wallet/acquire",
                                           "store wallet/reserve",
                                           "http GET https://api.github.com/repos/o/r/issues/7",
                                           "store wallet/resolve"};

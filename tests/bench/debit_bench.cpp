@@ -74,7 +74,8 @@ window_step debit(const tenant_actor& tenant, const principal& who) {
             paid.actual = ticket.amount;
             paid.request_type = "mcp_tool";
             self->request(tenant, limits::store_timeout * 2, atom::settle_v, paid)
-              .then([done](micro_usd) { done(true); }, [done](const caf::error&) { done(false); });
+              .then([done](const receipt&) { done(true); },
+                    [done](const caf::error&) { done(false); });
           },
           [done](const caf::error&) { done(false); });
     };

@@ -49,7 +49,10 @@ struct two_platforms : store_fixture {
 
   void spend() {
     auto token = uuid4();
-    auto rows = run({mine, "wallet/acquire", {store_value::text("n"), store_value::text(token)}});
+    auto rows =
+      run({mine,
+           "wallet/acquire",
+           {store_value::text("n"), store_value::text(token), store_value::boolean(false)}});
     for (const auto& id : {hold, open_hold})
       run({mine,
            "wallet/reserve",
@@ -58,7 +61,7 @@ struct two_platforms : store_fixture {
             store_value::integer(100), store_value::integer(60'000), store_value::text(user),
             store_value::text(canary), store_value::text(canary), store_value::text(loop),
             store_value::integer(1), store_value::integer(10), store_value::null(),
-            store_value::integer(100)}});
+            store_value::integer(100), store_value::null()}});
     run({mine,
          "wallet/resolve",
          {store_value::text(hold), store_value::text("S"), store_value::integer(50),

@@ -97,7 +97,10 @@ BOOST_AUTO_TEST_CASE(a_wrong_number_of_values_is_an_error_of_that_call_only) {
 BOOST_AUTO_TEST_CASE(text_with_a_zero_byte_is_refused_and_raw_bytes_may_hold_any) {
   auto mine = platform("acme");
   BOOST_TEST((code(find_user(mine, std::string("a\0b", 3))) == errc::invalid_field));
-  auto rows = run({mine, "wallet/acquire", {store_value::text("n"), store_value::text(uuid4())}});
+  auto rows =
+    run({mine,
+         "wallet/acquire",
+         {store_value::text("n"), store_value::text(uuid4()), store_value::boolean(false)}});
   BOOST_TEST(rows.size() == 1u);
   auto top = run({mine,
                   "wallet/topup",
@@ -157,8 +160,10 @@ BOOST_AUTO_TEST_CASE(a_server_that_ends_within_a_call_fails_that_call_and_the_ne
   BOOST_REQUIRE(exec("SELECT * FROM wallet FOR UPDATE"));
   result<store_rows> answer{store_rows{}};
   std::thread caller{[&] {
-    answer = db.run(
-      store_call{mine, "wallet/acquire", {store_value::text("n"), store_value::text(uuid4())}});
+    answer = db.run(store_call{
+      mine,
+      "wallet/acquire",
+      {store_value::text("n"), store_value::text(uuid4()), store_value::boolean(false)}});
   }};
   while (
     database.cell("WITH stuck AS MATERIALIZED (SELECT pid FROM pg_stat_activity WHERE datname = "
@@ -172,7 +177,10 @@ BOOST_AUTO_TEST_CASE(a_server_that_ends_within_a_call_fails_that_call_and_the_ne
   BOOST_TEST(!db.connected());
   BOOST_REQUIRE(exec("ROLLBACK"));
   BOOST_TEST(
-    run({mine, "wallet/acquire", {store_value::text("n"), store_value::text(uuid4())}}).size()
+    run({mine,
+         "wallet/acquire",
+         {store_value::text("n"), store_value::text(uuid4()), store_value::boolean(false)}})
+      .size()
     == 1u);
 }
 
@@ -185,8 +193,11 @@ BOOST_AUTO_TEST_CASE(a_call_that_waits_for_a_lock_ends_as_timeout_and_keeps_the_
   };
   BOOST_REQUIRE(exec("BEGIN"));
   BOOST_REQUIRE(exec("SELECT * FROM wallet FOR UPDATE"));
-  BOOST_TEST((code({mine, "wallet/acquire", {store_value::text("n"), store_value::text(uuid4())}})
-              == errc::timeout));
+  BOOST_TEST(
+    (code({mine,
+           "wallet/acquire",
+           {store_value::text("n"), store_value::text(uuid4()), store_value::boolean(false)}})
+     == errc::timeout));
   BOOST_TEST(db.connected());
 }
 

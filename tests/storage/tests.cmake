@@ -1,5 +1,6 @@
 include(${CMAKE_CURRENT_LIST_DIR}/../support/postgres.cmake)
 callboard_tests(storage
+  storage/block_test.cpp
   storage/budget_test.cpp
   storage/embedded_cluster_test.cpp
   storage/journal_test.cpp

@@ -84,7 +84,9 @@ BOOST_AUTO_TEST_CASE(invariants_hold_under_random_load_with_takeovers) {
       auto id = tenants[static_cast<std::size_t>(pick(4))];
       auto owner = uuid4();
       auto epoch_now =
-        conn.run({id, "wallet/acquire", {store_value::text("n"), store_value::text(owner)}});
+        conn.run({id,
+                  "wallet/acquire",
+                  {store_value::text("n"), store_value::text(owner), store_value::boolean(false)}});
       if (!epoch_now)
         return;
       ask x;

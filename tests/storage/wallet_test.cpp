@@ -130,7 +130,10 @@ BOOST_AUTO_TEST_CASE(a_platform_without_wallet_is_told_apart) {
   std::swap(tenant, nobody);
   BOOST_TEST(reserve({}).code == "no_wallet");
   BOOST_TEST(
-    run({tenant, "wallet/acquire", {store_value::text("n"), store_value::text(uuid4())}}).empty());
+    run({tenant,
+         "wallet/acquire",
+         {store_value::text("n"), store_value::text(uuid4()), store_value::boolean(false)}})
+      .empty());
   BOOST_TEST(run({tenant, "wallet/show", {}}).empty());
   auto rows =
     run({tenant,

@@ -35,7 +35,9 @@ struct wallet_fixture : store_fixture {
   void acquire() {
     token = uuid4();
     auto rows =
-      run({tenant, "wallet/acquire", {store_value::text("node"), store_value::text(token), store_value::boolean(false)}});
+      run({tenant,
+           "wallet/acquire",
+           {store_value::text("node"), store_value::text(token), store_value::boolean(false)}});
     BOOST_REQUIRE(rows.size() == 1);
     epoch = store_row(rows, 0).integer("epoch");
   }
@@ -101,7 +103,7 @@ struct wallet_fixture : store_fixture {
   /// All invariants hold.
   void verify() {
     auto rows = run({{}, "ledger/verify", {}});
-    BOOST_REQUIRE(rows.size() == 9);
+    BOOST_REQUIRE(rows.size() == 12);
     for (std::size_t i = 0; i < rows.size(); ++i) {
       store_row row{rows, i};
       BOOST_TEST(row.integer("violations") == 0, row.text("invariant"));

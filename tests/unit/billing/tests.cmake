@@ -1,1 +1,1 @@
-list(APPEND unit_sources unit/billing/prices_test.cpp)
+list(APPEND unit_sources unit/billing/block_book_test.cpp unit/billing/prices_test.cpp)

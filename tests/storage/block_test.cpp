@@ -1,0 +1,184 @@
+#include "core/base/json.hpp"
+#include "tests/support/wallet_fixture.hpp"
+
+using namespace callboard;
+using namespace callboard::test;
+
+namespace {
+
+struct growth {
+  std::string code;
+  std::int64_t amount = 0;
+};
+
+struct block_fixture : wallet_fixture {
+  growth grow(const std::string& block, std::int64_t wanted, std::int64_t needed,
+              const end_user_id& user = {}) {
+    auto rows =
+      run({tenant,
+           "block/reserve",
+           {store_value::integer(epoch), store_value::text(token), store_value::text(block),
+            maybe(user.value), store_value::integer(wanted), store_value::integer(needed),
+            store_value::integer(60'000), store_value::integer(0)}});
+    store_row row{rows, 0};
+    return {row.text("code"), row.integer("amount")};
+  }
+
+  static json::object call(const std::string& id, const std::string& block, std::int64_t amount,
+                           const end_user_id& user = {}) {
+    json::object x{{"id", id},
+                   {"block", block},
+                   {"epoch", 1},
+                   {"hash", "00"},
+                   {"subject", "github_get_issue"},
+                   {"request_id", "req_1"},
+                   {"amount", amount},
+                   {"log", {{"latency_ms", 5}, {"status", "success"}}}};
+    if (!user.empty())
+      x["end_user"] = user.value;
+    return x;
+  }
+
+  std::int64_t book(const json::array& calls) {
+    auto rows = run({tenant,
+                     "block/settle",
+                     {store_value::text(json::serialize(calls)), store_value::integer(0)}});
+    return store_row(rows, 0).integer("booked");
+  }
+
+  void give_back(const std::string& block, std::int64_t amount) {
+    json::array items{json::object{{"id", block}, {"amount", amount}}};
+    run({tenant,
+         "block/return",
+         {store_value::text(json::serialize(items)), store_value::integer(0)}});
+  }
+};
+
+} // namespace
+
+BOOST_FIXTURE_TEST_SUITE(block_test, block_fixture)
+
+BOOST_AUTO_TEST_CASE(calls_of_a_block_are_booked_once_and_its_rest_goes_back) {
+  topup(tenant, 1000);
+  auto block = uuid4();
+  auto first = grow(block, 300, 10);
+  BOOST_TEST(first.code == "ok");
+  BOOST_TEST(first.amount == 300);
+  BOOST_TEST(available() == 700);
+  const json::array calls{call(uuid4(), block, 10), call(uuid4(), block, 20)};
+  BOOST_TEST(book(calls) == 2);
+  BOOST_TEST(book(calls) == 0); // the journal may run it again
+  BOOST_TEST(balance() == 970);
+  BOOST_TEST(available() == 700);
+  BOOST_TEST(database.cell("SELECT count(*) FROM ledger WHERE type = 'mcp_usage'") == "2");
+  BOOST_TEST(database.cell("SELECT count(*) FROM request_log WHERE request_type = 'mcp_tool'")
+             == "2");
+  verify();
+  give_back(block, 270);
+  BOOST_TEST(available() == 970);
+  BOOST_TEST(database.cell("SELECT status FROM hold WHERE kind = 'block'") == "V");
+  verify();
+}
+
+BOOST_AUTO_TEST_CASE(a_block_never_takes_more_than_there_is) {
+  topup(tenant, 100);
+  BOOST_TEST(grow(uuid4(), 1000, 10).amount == 50); // half of it, for others
+  BOOST_TEST(grow(uuid4(), 1000, 40).amount == 40);
+  auto last = grow(uuid4(), 1000, 40);
+  BOOST_TEST(last.code == "short");
+  BOOST_TEST(last.amount == 0);
+  BOOST_TEST(available() == 10);
+  verify();
+}
+
+BOOST_AUTO_TEST_CASE(an_older_owner_gets_no_block_but_its_calls_are_booked) {
+  topup(tenant, 1000);
+  auto block = uuid4();
+  grow(block, 100, 10);
+  auto old_token = token;
+  acquire();
+  std::swap(token, old_token);
+  BOOST_TEST(grow(block, 100, 10).code == "fenced");
+  BOOST_TEST(book({call(uuid4(), block, 10)}) == 1);
+  BOOST_TEST(balance() == 990);
+  verify();
+}
+
+BOOST_AUTO_TEST_CASE(a_call_of_an_ended_block_is_charged_all_the_same) {
+  topup(tenant, 1000);
+  auto block = uuid4();
+  grow(block, 100, 10);
+  BOOST_TEST(resolved(block, "E") == "expired");
+  BOOST_TEST(available() == 1000);
+  BOOST_TEST(book({call(uuid4(), block, 10)}) == 1);
+  BOOST_TEST(balance() == 990);
+  BOOST_TEST(available() == 990);
+  verify();
+}
+
+BOOST_AUTO_TEST_CASE(in_strict_mode_an_ended_block_charges_only_what_is_there) {
+  topup(tenant, 15);
+  settings("strict_mode = true");
+  auto block = uuid4();
+  grow(block, 15, 10);
+  resolved(block, "E");
+  json::array calls{call(uuid4(), block, 10), call(uuid4(), block, 10)};
+  BOOST_TEST(book(calls) == 2);
+  BOOST_TEST(balance() == 5);
+  verify();
+}
+
+BOOST_AUTO_TEST_CASE(a_block_of_a_user_is_taken_from_its_budget) {
+  topup(tenant, 1000);
+  auto ann = end_user(tenant, "ann");
+  BOOST_TEST(grow(uuid4(), 100, 10, ann).code == "shared");
+  budget(ann, 100, "monthly");
+  auto block = uuid4();
+  BOOST_TEST(grow(block, 1000, 10, ann).amount == 31); // 500, 125, 31: the first that fits
+  BOOST_TEST(book({call(uuid4(), block, 10, ann)}) == 1);
+  BOOST_TEST(database.cell("SELECT reserved || ' ' || spent FROM budget_window") == "21 10");
+  verify();
+  BOOST_TEST(grow(block, 1000, 70, ann).code == "over_budget");
+  budget(ann, 100, "monthly", true);
+  BOOST_TEST(grow(block, 10, 10, ann).code == "suspended");
+  give_back(block, 21);
+  BOOST_TEST(database.cell("SELECT reserved || ' ' || spent FROM budget_window") == "0 10");
+  verify();
+}
+
+BOOST_AUTO_TEST_CASE(a_budget_made_while_a_call_was_under_way_counts_it) {
+  topup(tenant, 1000);
+  auto ann = end_user(tenant, "ann");
+  auto block = uuid4();
+  grow(block, 100, 10);
+  budget(ann, 5, "monthly");
+  BOOST_TEST(book({call(uuid4(), block, 10, ann)}) == 1);
+  BOOST_TEST(database.cell("SELECT reserved || ' ' || spent || ' ' || overrun FROM budget_window")
+             == "0 10 5");
+  verify();
+}
+
+BOOST_AUTO_TEST_CASE(the_only_owner_of_a_database_ends_the_blocks_of_its_former_life) {
+  topup(tenant, 1000);
+  grow(uuid4(), 100, 10);
+  acquire();
+  BOOST_TEST(available() == 900);
+  run({tenant,
+       "wallet/acquire",
+       {store_value::text("n"), store_value::text(uuid4()), store_value::boolean(true)}});
+  BOOST_TEST(available() == 1000);
+  verify();
+}
+
+BOOST_AUTO_TEST_CASE(the_ledger_is_never_shortened_but_goes_with_its_platform) {
+  topup(tenant, 1000);
+  auto block = uuid4();
+  grow(block, 100, 10);
+  book({call(uuid4(), block, 10)});
+  BOOST_CHECK_THROW(database.cell("DELETE FROM ledger RETURNING 1"), std::runtime_error);
+  BOOST_TEST(database.cell("DELETE FROM platform RETURNING 1") == "1");
+  for (auto table : {"hold", "ledger", "request_log"})
+    BOOST_TEST(database.cell(std::string{"SELECT count(*) FROM "} + table) == "0", table);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
