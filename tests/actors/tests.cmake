@@ -2,8 +2,7 @@
 # world. Only the lane needs a real PostgreSQL.
 include(${CMAKE_CURRENT_LIST_DIR}/../support/postgres.cmake)
 add_library(actor_test_support STATIC support/http_script.cpp support/node_fixture.cpp support/store_script.cpp)
-target_compile_definitions(actor_test_support PRIVATE CALLBOARD_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
-target_link_libraries(actor_test_support PUBLIC callboard_actors callboard_flags spdlog::spdlog)
+target_link_libraries(actor_test_support PUBLIC callboard_actors callboard_source_tree callboard_flags spdlog::spdlog)
 callboard_tests(actors
   actors/authenticator_test.cpp
   actors/calls_test.cpp

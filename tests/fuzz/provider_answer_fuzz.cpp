@@ -13,6 +13,7 @@
 #include "core/connectors/oauth.hpp"
 #include "core/connectors/shape.hpp"
 #include "core/connectors/utf8.hpp"
+#include "tests/support/source_tree.hpp"
 
 namespace {
 
@@ -21,7 +22,7 @@ using namespace callboard::connectors;
 
 const app& github() {
   static const app loaded = [] {
-    std::ifstream file{CALLBOARD_SOURCE_DIR "/schema/apps/github.json"};
+    std::ifstream file{source_tree() / "schema/apps/github.json"};
     std::string text{std::istreambuf_iterator<char>{file}, {}};
     auto x = load_app(text, "github.json");
     if (!x)

@@ -7,10 +7,12 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include "tests/support/source_tree.hpp"
+
 namespace callboard {
 namespace {
 
-const std::filesystem::path schema = std::filesystem::path{CALLBOARD_SOURCE_DIR} / "schema";
+const std::filesystem::path schema = source_tree() / "schema";
 
 std::string bytes_of(const std::filesystem::path& file) {
   std::ifstream in{file, std::ios::binary};

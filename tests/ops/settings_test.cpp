@@ -2,6 +2,8 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include "tests/support/source_tree.hpp"
+
 namespace callboard {
 namespace {
 
@@ -132,7 +134,7 @@ BOOST_AUTO_TEST_CASE(tls_needs_both_files) {
 }
 
 BOOST_AUTO_TEST_CASE(clustering_names_the_missing_file_then_says_that_it_is_not_there) {
-  const std::string present = std::string{CALLBOARD_SOURCE_DIR} + "/CMakeLists.txt";
+  const std::string present = source_tree() / "CMakeLists.txt";
   serve_settings x;
   x.cluster_listen = "127.0.0.1:5000";
   BOOST_TEST(mentions(refusal(x), "--cluster-cert is missing"));

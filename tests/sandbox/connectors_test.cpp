@@ -5,6 +5,7 @@
 #include "core/connectors/oauth.hpp"
 #include "core/connectors/render.hpp"
 #include "tests/sandbox/sandbox_fixture.hpp"
+#include "tests/support/source_tree.hpp"
 
 using namespace callboard;
 using namespace callboard::sandbox;
@@ -15,7 +16,7 @@ namespace {
 /// The node's own rules for GitHub against the sandbox's GitHub, without a wire between them.
 struct connectors_fixture : sandbox_fixture {
   connectors_fixture() {
-    std::ifstream file{CALLBOARD_SOURCE_DIR "/schema/apps/github.json"};
+    std::ifstream file{source_tree() / "schema/apps/github.json"};
     std::stringstream text;
     text << file.rdbuf();
     auto app = connectors::load_app(text.str(), "github.json");

@@ -8,6 +8,7 @@
 
 #include "storage/statement.hpp"
 #include "tests/support/postgres_fixture.hpp"
+#include "tests/support/source_tree.hpp"
 
 using namespace callboard;
 using namespace callboard::test;
@@ -118,7 +119,7 @@ BOOST_AUTO_TEST_CASE(statements_are_found_by_name_only) {
 }
 
 BOOST_AUTO_TEST_CASE(the_overview_lists_every_statement) {
-  std::ifstream in{CALLBOARD_SOURCE_DIR "/storage/sql/README.md"};
+  std::ifstream in{source_tree() / "storage/sql/README.md"};
   std::string text{std::istreambuf_iterator<char>{in}, {}};
   for (const auto& x : statements())
     if (x.scope != statement_scope::internal) {

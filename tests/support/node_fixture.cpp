@@ -12,12 +12,13 @@
 #include "actors/tool_lists.hpp"
 #include "core/base/digest.hpp"
 #include "core/connectors/catalogue.hpp"
+#include "tests/support/source_tree.hpp"
 
 namespace callboard {
 
 std::shared_ptr<const connectors::catalogue> github_catalogue() {
   static const auto shared = [] {
-    std::ifstream file{CALLBOARD_SOURCE_DIR "/schema/apps/github.json"};
+    std::ifstream file{source_tree() / "schema/apps/github.json"};
     std::ostringstream text;
     text << file.rdbuf();
     std::vector<connectors::app> apps;

@@ -12,13 +12,14 @@
 #include "core/connectors/arguments.hpp"
 #include "core/connectors/catalogue.hpp"
 #include "core/connectors/render.hpp"
+#include "tests/support/source_tree.hpp"
 
 /// Apps for the tests of core/connectors: the shipped GitHub file, and small ones that have the
 /// awkward spots of Slack, Zendesk and Zoho Mail.
 namespace callboard::connectors::sample {
 
 inline std::string github_text() {
-  std::ifstream file{CALLBOARD_SOURCE_DIR "/schema/apps/github.json"};
+  std::ifstream file{source_tree() / "schema/apps/github.json"};
   return {std::istreambuf_iterator<char>{file}, {}};
 }
 
