@@ -1,4 +1,4 @@
-#include "actors/interfaces.hpp"
+#include "actors/endpoint.hpp"
 
 namespace callboard {
 

@@ -18,6 +18,8 @@
 #include <caf/type_id.hpp>
 #include <caf/typed_actor.hpp>
 
+#include "actors/endpoint.hpp"
+#include "actors/money.hpp"
 #include "core/base/api_key.hpp"
 #include "core/base/error.hpp"
 #include "core/base/http_message.hpp"
@@ -31,58 +33,6 @@
 namespace callboard {
 
 // -- HTTP edge ----------------------------------------------------------------
-
-/// What the edge recognised; one value per route of http/edge/routes.cpp. The handler is in
-/// actors/calls.
-enum class endpoint : std::uint8_t {
-  healthz,
-  readyz,
-  alive,
-  metrics,
-  openapi,
-  inspect_get,
-  inspect_post,
-  platform_get,
-  platform_patch,
-  platform_delete,
-  end_user_create,
-  end_user_list,
-  end_user_get,
-  end_user_patch,
-  end_user_delete,
-  key_create,
-  key_list,
-  key_revoke,
-  app_activate,
-  app_list,
-  app_patch,
-  app_deactivate,
-  wallet_get,
-  wallet_topup,
-  wallet_transactions,
-  usage_get,
-  logs_list,
-  me_mcp_config,
-  models_list,
-  responses_create,
-  responses_get,
-  responses_delete,
-  responses_input_items,
-  chat_completions,
-  apps_list,
-  connections_list,
-  connection_delete,
-  oauth_authorize,
-  oauth_callback,
-  mcp_post,
-  mcp_get,
-  mcp_delete,
-  mcp_options,
-  well_known,
-};
-
-/// The enumerator's name, as metrics show it.
-std::string_view to_string(endpoint x);
 
 /// A whole answer.
 struct reply {
@@ -165,99 +115,6 @@ template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, fetch_request& x) {
   return f(caf::meta::type_name("callboard::fetch_request"), x.id, x.message, x.timeout,
            x.idle_timeout, x.body_bytes_max);
-}
-
-// -- money --------------------------------------------------------------------
-
-/// What a hold is for.
-enum class hold_kind : std::uint8_t { llm, mcp };
-
-/// Asks for a hold before a model turn or a tool call (I18).
-struct admission {
-  hold_id id;
-  /// SHA-256 of what is paid for; the same id with another hash is refused.
-  std::string request_hash;
-  hold_kind kind = hold_kind::llm;
-  end_user_id end_user;
-  /// Upper estimate of a model turn, or the price of a tool.
-  micro_usd amount;
-  /// Model slug or tool name, for the ledger and the log.
-  std::string subject;
-  /// The tool's app, whose price may apply; empty for turns.
-  std::string app;
-  request_id request;
-  /// The loop and its turn (from 1), for turns; empty and 0 for direct tool calls.
-  loop_id loop;
-  std::int64_t turn = 0;
-  std::int64_t turns_max = 0;
-  /// A turn's prices as a JSON object {input, cached, output, markup_ppm}, kept on the hold; empty
-  /// for tools, whose price the tenant knows.
-  std::string prices;
-  std::chrono::milliseconds ttl{15 * 60 * 1000};
-  /// The hold must be in PostgreSQL before the work begins, so that a retry after a crash finds it:
-  /// requests with an Idempotency-Key. Turns always are; other tool calls may be admitted in
-  /// memory.
-  bool durable = false;
-};
-
-template <class Inspector>
-typename Inspector::result_type inspect(Inspector& f, admission& x) {
-  return f(caf::meta::type_name("callboard::admission"), x.id, x.request_hash, x.kind, x.end_user,
-           x.amount, x.subject, x.app, x.request, x.loop, x.turn, x.turns_max, x.prices, x.ttl,
-           x.durable);
-}
-
-/// A placed hold.
-struct hold_ticket {
-  hold_id id;
-  bool free = false;
-  micro_usd amount;
-  /// The hold existed already with this status ('P', 'S', 'V', 'E'), or 0 when it was placed now.
-  char existed = 0;
-};
-
-template <class Inspector>
-typename Inspector::result_type inspect(Inspector& f, hold_ticket& x) {
-  return f(caf::meta::type_name("callboard::hold_ticket"), x.id, x.free, x.amount, x.existed);
-}
-
-/// Ends a hold exactly once: settles the real amount, or gives everything back.
-struct settlement {
-  hold_id id;
-  /// True: charge `actual`. False: void the hold (the work did not happen; I20, I25).
-  bool charge = true;
-  micro_usd actual;
-  std::int64_t input_tokens = 0;
-  std::int64_t cached_tokens = 0;
-  std::int64_t output_tokens = 0;
-  /// Tokens were estimated because the upstream reported none.
-  bool estimated = false;
-  std::int64_t latency_ms = 0;
-  /// "success" or an error code, for the log row.
-  std::string status = "success";
-  std::string error_message;
-  /// "response", "chat.completion" or "mcp_tool", for the log row.
-  std::string request_type;
-};
-
-template <class Inspector>
-typename Inspector::result_type inspect(Inspector& f, settlement& x) {
-  return f(caf::meta::type_name("callboard::settlement"), x.id, x.charge, x.actual, x.input_tokens,
-           x.cached_tokens, x.output_tokens, x.estimated, x.latency_ms, x.status, x.error_message,
-           x.request_type);
-}
-
-/// What the end of a hold came to.
-struct receipt {
-  micro_usd charged;
-  /// What the wallet has left, when PostgreSQL said so.
-  micro_usd balance;
-  bool balance_known = false;
-};
-
-template <class Inspector>
-typename Inspector::result_type inspect(Inspector& f, receipt& x) {
-  return f(caf::meta::type_name("callboard::receipt"), x.charged, x.balance, x.balance_known);
 }
 
 // -- models, tools ------------------------------------------------------------

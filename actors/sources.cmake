@@ -25,4 +25,5 @@ target_sources(callboard_actors PRIVATE
   terminator.cpp
   tool_call.cpp
   tool_lists.cpp
+  wallet_rows.cpp
   wallet_writer.cpp)

@@ -2,10 +2,10 @@
 
 #include <algorithm>
 
-#include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
 #include "actors/store_query.hpp"
+#include "actors/wallet_rows.hpp"
 #include "core/base/digest.hpp"
 
 namespace callboard {
@@ -29,113 +29,6 @@ constexpr std::size_t remembered_users_max = 10'000;
 
 /// Open holds listed for operators; what is beyond is placed all the same.
 constexpr std::size_t listed_holds_max = 100'000;
-
-std::string_view to_string(hold_kind kind) { return kind == hold_kind::llm ? "llm" : "mcp"; }
-
-store_value unless_empty(const std::string& x) {
-  return x.empty() ? store_value::null() : store_value::text(x);
-}
-
-json::value text_or_null(const std::string& x) {
-  return x.empty() ? json::value(nullptr) : json::value(x);
-}
-
-/// PostgreSQL's jsonb holds no zero character.
-std::string without_zero(std::string x) {
-  std::replace(x.begin(), x.end(), '\0', ' ');
-  return x;
-}
-
-/// What a refusal for want of money tells beside its text (C27).
-std::string figures(const admission& what, const store_row& row) {
-  json::object out{{"required_usd", format_usd(what.amount)}};
-  if (row.maybe_text("remaining"))
-    out["remaining_usd"] = format_usd({row.integer("remaining")});
-  if (auto at = row.maybe_text("resets_at"))
-    out["resets_at"] = *at;
-  return json::serialize(out);
-}
-
-/// The refusals of wallet/reserve as errors for callers.
-caf::error refusal(const admission& what, const store_row& row) {
-  auto code = row.text("code");
-  auto money = [&](errc x, const char* text) {
-    return with_details(make_problem(x, text), figures(what, row));
-  };
-  if (code == "insufficient")
-    return money(errc::wallet_insufficient,
-                 "The platform's wallet has nothing left. Top it up and try again.");
-  if (code == "inactive")
-    return money(errc::wallet_insufficient, "The platform's wallet is inactive.");
-  if (code == "over_budget")
-    return money(errc::budget_exhausted, "The end user's budget is used up.");
-  if (code == "suspended")
-    return make_problem(errc::budget_suspended, "The end user's budget is suspended.");
-  if (code == "mismatch")
-    return make_problem(errc::idempotency_mismatch, "This id was used before for another request.");
-  if (code == "max_iterations")
-    return make_problem(errc::max_iterations_exceeded,
-                        "The loop has used all its model invocations.");
-  if (code == "fenced")
-    return make_problem(errc::fenced, "Another node has taken over. Try again.");
-  if (code == "no_wallet")
-    return make_problem(errc::not_found, "The platform has no wallet.");
-  return make_problem(errc::internal, fmt::format("wallet/reserve answered '{}'", code));
-}
-
-json::object log_of(const settlement& x) {
-  return {{"input_tokens", x.input_tokens},
-          {"cached_tokens", x.cached_tokens},
-          {"output_tokens", x.output_tokens},
-          {"estimated", x.estimated},
-          {"latency_ms", x.latency_ms},
-          {"status", x.status},
-          {"error_message", without_zero(x.error_message)},
-          {"request_type", x.request_type}};
-}
-
-/// One statement's worth of a hold: the parameters of wallet/reserve.
-std::vector<store_value> values_of(const admission& what, const std::string& price_id,
-                                   std::int64_t epoch, const std::string& token) {
-  bool in_loop = !what.loop.empty();
-  return {store_value::integer(epoch),
-          store_value::text(token),
-          store_value::text(what.id.value),
-          store_value::bytes(what.request_hash),
-          store_value::text(std::string{to_string(what.kind)}),
-          store_value::integer(what.amount.value),
-          store_value::integer(what.ttl.count()),
-          unless_empty(what.end_user.value),
-          store_value::text(what.subject),
-          store_value::text(what.request.value),
-          unless_empty(what.loop.value),
-          in_loop ? store_value::integer(what.turn) : store_value::null(),
-          in_loop ? store_value::integer(what.turns_max) : store_value::null(),
-          unless_empty(price_id),
-          store_value::integer(limits::free_calls_per_month),
-          unless_empty(what.prices)};
-}
-
-/// The same as an item of wallet/reserve_many.
-json::object item_of(const admission& what, const std::string& price_id) {
-  json::object x{{"id", what.id.value},
-                 {"hash", to_hex(what.request_hash)},
-                 {"kind", std::string{to_string(what.kind)}},
-                 {"amount", what.amount.value},
-                 {"ttl_ms", what.ttl.count()},
-                 {"end_user", text_or_null(what.end_user.value)},
-                 {"subject", what.subject},
-                 {"request_id", what.request.value},
-                 {"price_id", text_or_null(price_id)}};
-  if (!what.loop.empty()) {
-    x["loop"] = what.loop.value;
-    x["turn"] = what.turn;
-    x["turns_max"] = what.turns_max;
-  }
-  if (auto prices = parse_json_object(what.prices))
-    x["prices"] = std::move(*prices);
-  return x;
-}
 
 } // namespace
 
@@ -213,14 +106,14 @@ void wallet_writer::run_reserve(const batch_of_holds& batch) {
   };
   if (batch.size() == 1) {
     query(self_, parts_.store, platform_, "wallet/reserve",
-          values_of(batch[0]->what, batch[0]->price_id, batch[0]->epoch, token_), on_rows,
+          reserve_values(batch[0]->what, batch[0]->price_id, batch[0]->epoch, token_), on_rows,
           on_error);
     return;
   }
   json::array items;
   for (auto& hold : batch) {
     hold->epoch = epoch_;
-    items.push_back(item_of(hold->what, hold->price_id));
+    items.push_back(reserve_item(hold->what, hold->price_id));
   }
   query(self_, parts_.store, platform_, "wallet/reserve_many",
         {store_value::integer(epoch_), store_value::text(token_),
@@ -373,7 +266,8 @@ void wallet_writer::grow(const end_user_id& payer, micro_usd needed, const pendi
   query(
     self_, parts_.store, platform_, "block/reserve",
     {store_value::integer(epoch_), store_value::text(token_), store_value::text(block.value),
-     unless_empty(payer.value), store_value::integer(blocks_.wish(payer, needed, now).value),
+     payer.empty() ? store_value::null() : store_value::text(payer.value),
+     store_value::integer(blocks_.wish(payer, needed, now).value),
      store_value::integer(needed.value), store_value::integer(block_ttl.count()),
      store_value::integer(limits::free_calls_per_month)},
     [this, payer, block](store_rows& rows) {
@@ -418,10 +312,12 @@ void wallet_writer::grew(const end_user_id& payer, const hold_id& block, const s
 void wallet_writer::did_not_grow(const end_user_id& payer, const hold_id& block,
                                  const caf::error& why) {
   auto waiting = std::move(growing_.extract(payer).mapped());
-  // In doubt whether it is larger now: its calls go on, the rest expires.
+  // In doubt whether it is larger now: its calls go on, then it ends.
   spdlog::warn("tenant platform={} block={} did not grow code={}", platform_.value, block.value,
                to_string(code_of(why)));
   blocks_.retire(payer);
+  doubtful_blocks_.insert(block);
+  arm_timer();
   for (auto& hold : waiting)
     refuse(hold, why);
 }
@@ -433,7 +329,6 @@ void wallet_writer::give_back(std::vector<billing::block_book::rest> rests,
   json::array items;
   for (auto& x : rests)
     items.push_back(json::object{{"id", x.block.value}, {"amount", x.amount.value}});
-  // A rest that PostgreSQL does not hear of expires with its block.
   query(
     self_, parts_.store, platform_, "block/return",
     {store_value::text(json::serialize(items)), store_value::integer(limits::free_calls_per_month)},
@@ -442,7 +337,12 @@ void wallet_writer::give_back(std::vector<billing::block_book::rest> rests,
         note(store_row{rows, 0});
       next();
     },
-    [next](const caf::error&) { next(); });
+    [this, next, rests](const caf::error&) {
+      for (auto& x : rests)
+        doubtful_blocks_.insert(x.block);
+      arm_timer();
+      next();
+    });
 }
 
 // -- ends -----------------------------------------------------------------------
@@ -461,19 +361,7 @@ void wallet_writer::run_bookings(std::vector<booking> items) {
   auto batch = std::make_shared<std::vector<booking>>(std::move(items));
   json::array rows_in;
   for (auto& [call, end, done] : *batch)
-    rows_in.push_back({{"id", call.what.id.value},
-                       {"block", call.block.value},
-                       {"epoch", call.epoch},
-                       {"hash", to_hex(call.what.request_hash)},
-                       {"end_user", text_or_null(call.what.end_user.value)},
-                       {"subject", call.what.subject},
-                       {"request_id", call.what.request.value},
-                       {"price_id", text_or_null(call.price_id)},
-                       {"amount", call.what.amount.value},
-                       {"log",
-                        {{"latency_ms", end.latency_ms},
-                         {"status", end.status},
-                         {"error_message", without_zero(end.error_message)}}}});
+    rows_in.push_back(booking_item(call.what, call.price_id, call.block, call.epoch, end));
   query(
     self_, parts_.store, platform_, "block/settle",
     {store_value::text(json::serialize(rows_in)),
@@ -511,8 +399,6 @@ void wallet_writer::run_bookings(std::vector<booking> items) {
 
 void wallet_writer::run_endings(std::vector<ending_hold> items) {
   auto batch = std::make_shared<std::vector<ending_hold>>(std::move(items));
-  auto how = [](const settlement& x) { return x.charge ? "S" : "V"; };
-  auto actual = [](const settlement& x) { return x.charge ? x.actual.value : 0; };
   auto on_rows = [this, batch](store_rows& rows) {
     for (std::size_t i = 0; i < batch->size(); ++i) {
       auto& x = (*batch)[i];
@@ -538,15 +424,15 @@ void wallet_writer::run_endings(std::vector<ending_hold> items) {
   if (batch->size() == 1) {
     auto& end = batch->front().end;
     query(self_, parts_.store, platform_, "wallet/resolve",
-          {store_value::text(end.id.value), store_value::text(how(end)),
-           store_value::integer(actual(end)), store_value::text(json::serialize(log_of(end)))},
+          {store_value::text(end.id.value), store_value::text(end.charge ? "S" : "V"),
+           store_value::integer(end.charge ? end.actual.value : 0),
+           store_value::text(json::serialize(log_of(end)))},
           on_rows, on_error, true);
     return;
   }
   json::array rows_in;
   for (auto& [end, done] : *batch)
-    rows_in.push_back(
-      {{"id", end.id.value}, {"how", how(end)}, {"actual", actual(end)}, {"log", log_of(end)}});
+    rows_in.push_back(ending_item(end));
   query(self_, parts_.store, platform_, "wallet/resolve_many",
         {store_value::text(json::serialize(rows_in))}, on_rows, on_error, true);
 }
@@ -582,8 +468,23 @@ void wallet_writer::tick() {
   timer_armed_ = false;
   auto now = self_->clock().now();
   give_back(blocks_.take_rests(now - block_idle_for, now), [] {});
-  if (!blocks_.empty())
+  end_doubtful_blocks();
+  if (!blocks_.empty() || !doubtful_blocks_.empty())
     arm_timer();
+}
+
+void wallet_writer::end_doubtful_blocks() {
+  for (auto i = doubtful_blocks_.begin(); i != doubtful_blocks_.end();) {
+    if (blocks_.contains(*i)) { // its calls have not ended
+      ++i;
+      continue;
+    }
+    settlement end;
+    end.id = *i;
+    end.charge = false;
+    endings_.add({end, [](const result<receipt>&) {}});
+    i = doubtful_blocks_.erase(i);
+  }
 }
 
 void wallet_writer::close() {

@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "actors/group_commit.hpp"
@@ -108,6 +109,8 @@ private:
   void run_bookings(std::vector<booking> batch);
   void run_endings(std::vector<ending_hold> batch);
   void settled(ending_hold& x, const store_row& row);
+  /// Ends, in the journal if need be, every block of which PostgreSQL may know more than we do.
+  void end_doubtful_blocks();
   void arm_timer();
   void note(const store_row& row);
 
@@ -129,6 +132,8 @@ private:
   std::unordered_map<end_user_id, batch_of_holds> growing_;
   /// Those who wait until blocks are given back.
   std::vector<std::function<void()>> waiting_for_reclaim_;
+  /// Blocks that grew or shrank with an unknown outcome; ended as a whole after their calls.
+  std::unordered_set<hold_id> doubtful_blocks_;
   std::unordered_map<hold_id, open_call> open_calls_;
   /// Holds placed through this actor and not ended through it, with their tickets.
   std::unordered_map<hold_id, hold_ticket> open_holds_;

@@ -67,6 +67,8 @@ public:
   /// What is left in all blocks.
   micro_usd left() const;
 
+  /// Whether the block has a rest or calls that have not ended.
+  bool contains(const hold_id& id) const { return blocks_.contains(id); }
   bool empty() const noexcept { return blocks_.empty(); }
   std::size_t size() const noexcept { return blocks_.size(); }
 

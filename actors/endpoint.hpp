@@ -1,0 +1,61 @@
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+/// Part of actors/interfaces.hpp.
+namespace callboard {
+
+/// What the edge recognised; one value per route of http/edge/routes.cpp. The handler is in
+/// actors/calls.
+enum class endpoint : std::uint8_t {
+  healthz,
+  readyz,
+  alive,
+  metrics,
+  openapi,
+  inspect_get,
+  inspect_post,
+  platform_get,
+  platform_patch,
+  platform_delete,
+  end_user_create,
+  end_user_list,
+  end_user_get,
+  end_user_patch,
+  end_user_delete,
+  key_create,
+  key_list,
+  key_revoke,
+  app_activate,
+  app_list,
+  app_patch,
+  app_deactivate,
+  wallet_get,
+  wallet_topup,
+  wallet_transactions,
+  usage_get,
+  logs_list,
+  me_mcp_config,
+  models_list,
+  responses_create,
+  responses_get,
+  responses_delete,
+  responses_input_items,
+  chat_completions,
+  apps_list,
+  connections_list,
+  connection_delete,
+  oauth_authorize,
+  oauth_callback,
+  mcp_post,
+  mcp_get,
+  mcp_delete,
+  mcp_options,
+  well_known,
+};
+
+/// The enumerator's name, as metrics show it.
+std::string_view to_string(endpoint x);
+
+} // namespace callboard

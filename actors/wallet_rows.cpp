@@ -1,0 +1,143 @@
+#include "actors/wallet_rows.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "core/base/digest.hpp"
+#include "core/base/limits.hpp"
+
+namespace callboard {
+namespace {
+
+std::string_view to_string(hold_kind kind) { return kind == hold_kind::llm ? "llm" : "mcp"; }
+
+store_value unless_empty(const std::string& x) {
+  return x.empty() ? store_value::null() : store_value::text(x);
+}
+
+json::value text_or_null(const std::string& x) {
+  return x.empty() ? json::value(nullptr) : json::value(x);
+}
+
+/// PostgreSQL's jsonb holds no zero character.
+std::string without_zero(std::string x) {
+  std::replace(x.begin(), x.end(), '\0', ' ');
+  return x;
+}
+
+/// What a refusal for want of money tells beside its text (C27).
+std::string figures(const admission& what, const store_row& row) {
+  json::object out{{"required_usd", format_usd(what.amount)}};
+  if (row.maybe_text("remaining"))
+    out["remaining_usd"] = format_usd({row.integer("remaining")});
+  if (auto at = row.maybe_text("resets_at"))
+    out["resets_at"] = *at;
+  return json::serialize(out);
+}
+
+} // namespace
+
+caf::error refusal(const admission& what, const store_row& row) {
+  auto code = row.text("code");
+  auto money = [&](errc x, const char* text) {
+    return with_details(make_problem(x, text), figures(what, row));
+  };
+  if (code == "insufficient")
+    return money(errc::wallet_insufficient,
+                 "The platform's wallet has nothing left. Top it up and try again.");
+  if (code == "inactive")
+    return money(errc::wallet_insufficient, "The platform's wallet is inactive.");
+  if (code == "over_budget")
+    return money(errc::budget_exhausted, "The end user's budget is used up.");
+  if (code == "suspended")
+    return make_problem(errc::budget_suspended, "The end user's budget is suspended.");
+  if (code == "mismatch")
+    return make_problem(errc::idempotency_mismatch, "This id was used before for another request.");
+  if (code == "max_iterations")
+    return make_problem(errc::max_iterations_exceeded,
+                        "The loop has used all its model invocations.");
+  if (code == "fenced")
+    return make_problem(errc::fenced, "Another node has taken over. Try again.");
+  if (code == "no_wallet")
+    return make_problem(errc::not_found, "The platform has no wallet.");
+  return make_problem(errc::internal, fmt::format("wallet/reserve answered '{}'", code));
+}
+
+json::object log_of(const settlement& x) {
+  return {{"input_tokens", x.input_tokens},
+          {"cached_tokens", x.cached_tokens},
+          {"output_tokens", x.output_tokens},
+          {"estimated", x.estimated},
+          {"latency_ms", x.latency_ms},
+          {"status", x.status},
+          {"error_message", without_zero(x.error_message)},
+          {"request_type", x.request_type}};
+}
+
+std::vector<store_value> reserve_values(const admission& what, const std::string& price_id,
+                                        std::int64_t epoch, const std::string& token) {
+  bool in_loop = !what.loop.empty();
+  return {store_value::integer(epoch),
+          store_value::text(token),
+          store_value::text(what.id.value),
+          store_value::bytes(what.request_hash),
+          store_value::text(std::string{to_string(what.kind)}),
+          store_value::integer(what.amount.value),
+          store_value::integer(what.ttl.count()),
+          unless_empty(what.end_user.value),
+          store_value::text(what.subject),
+          store_value::text(what.request.value),
+          unless_empty(what.loop.value),
+          in_loop ? store_value::integer(what.turn) : store_value::null(),
+          in_loop ? store_value::integer(what.turns_max) : store_value::null(),
+          unless_empty(price_id),
+          store_value::integer(limits::free_calls_per_month),
+          unless_empty(what.prices)};
+}
+
+json::object reserve_item(const admission& what, const std::string& price_id) {
+  json::object x{{"id", what.id.value},
+                 {"hash", to_hex(what.request_hash)},
+                 {"kind", std::string{to_string(what.kind)}},
+                 {"amount", what.amount.value},
+                 {"ttl_ms", what.ttl.count()},
+                 {"end_user", text_or_null(what.end_user.value)},
+                 {"subject", what.subject},
+                 {"request_id", what.request.value},
+                 {"price_id", text_or_null(price_id)}};
+  if (!what.loop.empty()) {
+    x["loop"] = what.loop.value;
+    x["turn"] = what.turn;
+    x["turns_max"] = what.turns_max;
+  }
+  if (auto prices = parse_json_object(what.prices))
+    x["prices"] = std::move(*prices);
+  return x;
+}
+
+json::object booking_item(const admission& what, const std::string& price_id, const hold_id& block,
+                          std::int64_t epoch, const settlement& end) {
+  return {{"id", what.id.value},
+          {"block", block.value},
+          {"epoch", epoch},
+          {"hash", to_hex(what.request_hash)},
+          {"end_user", text_or_null(what.end_user.value)},
+          {"subject", what.subject},
+          {"request_id", what.request.value},
+          {"price_id", text_or_null(price_id)},
+          {"amount", what.amount.value},
+          {"log",
+           {{"latency_ms", end.latency_ms},
+            {"status", end.status},
+            {"error_message", without_zero(end.error_message)}}}};
+}
+
+json::object ending_item(const settlement& end) {
+  return {{"id", end.id.value},
+          {"how", end.charge ? "S" : "V"},
+          {"actual", end.charge ? end.actual.value : 0},
+          {"log", log_of(end)}};
+}
+
+} // namespace callboard

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "actors/money.hpp"
+#include "core/base/json.hpp"
+#include "core/base/store_call.hpp"
+
+/// What the statements of storage/sql/wallet and storage/sql/block take and answer, as
+/// actors/wallet_writer.hpp sends it.
+namespace callboard {
+
+/// A refusal of wallet/reserve as an error for the caller, with the figures behind it (C27).
+caf::error refusal(const admission& what, const store_row& row);
+
+/// The log object of wallet/resolve.
+json::object log_of(const settlement& x);
+
+/// The parameters of wallet/reserve.
+std::vector<store_value> reserve_values(const admission& what, const std::string& price_id,
+                                        std::int64_t epoch, const std::string& token);
+
+/// The same as an item of wallet/reserve_many.
+json::object reserve_item(const admission& what, const std::string& price_id);
+
+/// An item of block/settle.
+json::object booking_item(const admission& what, const std::string& price_id, const hold_id& block,
+                          std::int64_t epoch, const settlement& end);
+
+/// An item of wallet/resolve_many.
+json::object ending_item(const settlement& end);
+
+} // namespace callboard
