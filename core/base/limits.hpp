@@ -67,6 +67,12 @@ inline constexpr std::int64_t sessions_per_user_max = 100;
 inline constexpr std::size_t sessions_max = 250'000;
 /// In-flight requests of one MCP session.
 inline constexpr std::size_t session_requests_max = 64;
+/// Stateless MCP requests of one node that wait for news or for their client's input; each holds an
+/// open stream or a suspended call.
+inline constexpr std::size_t waiting_exchanges_max = 10'000;
+/// Events of one session's streams are kept by core/mcp/event_ring.hpp; answers that nobody was
+/// there to take, for a client that sends the call again.
+inline constexpr std::size_t session_kept_answers_max = 16;
 /// Requests waiting in one lane; beyond, the store answers as unavailable.
 inline constexpr std::size_t lane_queue_max = 10'000;
 /// Concurrent outbound requests of one node.

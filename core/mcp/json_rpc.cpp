@@ -149,6 +149,16 @@ std::string encode_error(const std::optional<rpc_id>& id, const caf::error& why)
   return encode_error(id, rpc_code_of(code_of(why)), message_of(why), std::move(data));
 }
 
+caf::error for_client(const caf::error& why) {
+  constexpr int payment_required = 402;
+  auto code = code_of(why);
+  if (status_of(code) != payment_required)
+    return why;
+  auto told = make_problem(errc::payment_required, message_of(why), to_string(code));
+  auto details = details_of(why);
+  return details.empty() ? told : with_details(told, std::move(details));
+}
+
 std::string encode_notification(std::string_view method, const json::object& params) {
   std::string text = R"({"jsonrpc":"2.0","method":)" + quoted(method);
   if (!params.empty())

@@ -121,6 +121,10 @@ std::string encode_error(const rpc_fault& fault);
 /// the errc, I26) and `param` where there is one.
 std::string encode_error(const std::optional<rpc_id>& id, const caf::error& why);
 
+/// What MCP clients are told of an error: those of money say `payment_required`, with the specific
+/// code beside it (I26).
+caf::error for_client(const caf::error& why);
+
 /// `{"jsonrpc":"2.0","method":..,"params":..}`; `params` left out when empty.
 std::string encode_notification(std::string_view method, const json::object& params);
 

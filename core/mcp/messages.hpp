@@ -68,6 +68,10 @@ struct server_capabilities {
 json::object initialize_result(session_version version, const server_info& server,
                                const server_capabilities& offered);
 
+/// Likewise with `capabilities` as they are, for what servers behind us offer.
+json::object initialize_result(session_version version, const server_info& server,
+                               json::object capabilities);
+
 // -- tools --------------------------------------------------------------------
 
 /// The result of `tools/list`: all tools in one page (I69). `tools` are MCP Tool objects (name,

@@ -112,6 +112,11 @@ std::string sse_frame(std::string_view type, std::string_view data, std::string_
   return out;
 }
 
+std::string sse_priming(std::string_view id, std::int64_t retry_ms) {
+  return "id: " + std::string{one_line(id)} + "\nretry: " + std::to_string(retry_ms)
+         + "\ndata: \n\n";
+}
+
 std::string sse_comment(std::string_view text) { return ": " + one_line(text) + "\n\n"; }
 
 } // namespace callboard

@@ -61,6 +61,10 @@ private:
 /// one write (facts responses.md 4.3).
 std::string sse_frame(std::string_view type, std::string_view data, std::string_view id = {});
 
+/// The event that opens a stream of 2025-11-25: an id to resume from and the time to wait before
+/// doing so, no data, so that no client takes it for a message (L12).
+std::string sse_priming(std::string_view id, std::int64_t retry_ms);
+
 /// A comment line, which every client ignores: the keep-alive of a quiet stream.
 std::string sse_comment(std::string_view text);
 

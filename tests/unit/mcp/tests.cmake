@@ -1,7 +1,13 @@
 list(APPEND unit_sources
   unit/mcp/era_test.cpp
+  unit/mcp/event_ring_test.cpp
   unit/mcp/http_rules_test.cpp
   unit/mcp/json_rpc_test.cpp
   unit/mcp/messages_test.cpp
+  unit/mcp/mirror_test.cpp
+  unit/mcp/offers_test.cpp
+  unit/mcp/request_state_test.cpp
   unit/mcp/sse_test.cpp
+  unit/mcp/stateless_test.cpp
+  unit/mcp/tool_filter_test.cpp
   unit/mcp/version_test.cpp)
