@@ -30,9 +30,12 @@ result<principal_cache::entry> read_entry(const store_rows& rows, std::int64_t n
     return unknown_key();
   auto expires_in = row.maybe_text("expires_in_ms");
   auto expires_at = expires_in ? now + std::stoll(*expires_in) / 1000 : 0;
-  return principal_cache::entry{
-    {*kind, {row.text("key_id")}, {row.text("platform_id")}, {row.text("end_user_id")}},
-    expires_at};
+  return principal_cache::entry{{*kind,
+                                 {row.text("key_id")},
+                                 {row.text("platform_id")},
+                                 {row.text("end_user_id")},
+                                 row.text("tools")},
+                                expires_at};
 }
 
 } // namespace

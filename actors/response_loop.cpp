@@ -8,6 +8,7 @@
 #include "core/base/limits.hpp"
 #include "core/connectors/catalogue.hpp"
 #include "core/mcp/sse.hpp"
+#include "core/mcp/tool_filter.hpp"
 #include "core/responses/stored_conversation.hpp"
 #include "core/responses/wire.hpp"
 
@@ -190,7 +191,10 @@ void response_loop_state::list_tools(const responses::list_tools& x) {
       make_problem(errc::mcp_unreachable, "The tools of '" + x.label + "' cannot be listed."),
       now()));
   std::vector<responses::mcp_tool> listed;
+  auto filter = mcp::tool_filter::read(who.tools);
   for (auto& tool : app->tools) {
+    if (!filter.admits(x.label, tool.name))
+      continue;
     auto listing = connectors::listing_of(tool);
     auto* annotations = find_object(listing, "annotations");
     listed.push_back({x.label, tool.name, tool.description, tool.input_schema,

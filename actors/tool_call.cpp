@@ -8,6 +8,7 @@
 #include "core/connectors/arguments.hpp"
 #include "core/connectors/utf8.hpp"
 #include "core/mcp/messages.hpp"
+#include "core/mcp/tool_filter.hpp"
 
 namespace callboard {
 namespace {
@@ -49,7 +50,8 @@ void tool_call_state::start(const tool_job& wanted) {
   promise = self->make_response_promise<tool_result>();
   auto app = args.parts.catalogue->find_app(job.app);
   auto* tool = app ? connectors::find_tool(*app, job.tool) : nullptr;
-  if (!tool)
+  // A tool that the caller may not see is not there, whichever way the call came.
+  if (!tool || !mcp::tool_filter::read(job.who.tools).admits(job.app, job.tool))
     return fail(mcp::unknown_tool(job.tool));
   auto given = parse_json_object(job.arguments);
   if (!given)

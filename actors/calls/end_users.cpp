@@ -1,6 +1,7 @@
 #include "actors/calls/table.hpp"
 #include "core/base/digest.hpp"
 #include "core/base/limits.hpp"
+#include "core/mcp/tool_filter.hpp"
 
 namespace callboard::calls {
 namespace {
@@ -39,6 +40,13 @@ std::string with_api_key(const std::string& body, const api_key& key) {
   auto object = json::parse(body).as_object();
   object["api_key"] = json::object{
     {"id", key.id.value}, {"key_prefix", shown_prefix(key)}, {"raw_key", format_api_key(key)}};
+  return json::serialize(object);
+}
+
+/// The created key's body, which is made before its list of tools is.
+std::string with_tools(const std::string& body, const json::value& tools) {
+  auto object = json::parse(body).as_object();
+  object["allowed_tools"] = tools;
   return json::serialize(object);
 }
 
@@ -92,17 +100,19 @@ void end_user_patch(call_self self) {
   auto active = fields.boolean("is_active");
   if (fields.problem())
     return state.fail(fields.problem());
-  state.run(
-    "end_user/update",
-    {store_value::text(state.path_field("end_user_id")), store_value::text(display_name),
-     store_value::text(metadata), active ? store_value::boolean(*active) : store_value::null(),
-     store_value::text(state.who.key.value)},
-    [self](store_rows& rows) {
+  auto user = store_value::text(state.path_field("end_user_id"));
+  std::vector<store_value> values{user, store_value::text(display_name),
+                                  store_value::text(metadata),
+                                  active ? store_value::boolean(*active) : store_value::null(),
+                                  store_value::text(state.who.key.value)};
+  allow_tools(self, *body, "end_user/allow", {user}, [self, values] {
+    self->state.run("end_user/update", values, [self](store_rows& rows) {
       if (rows.empty())
         return self->state.fail(make_problem(errc::not_found, "There is no such end user."));
       forget_keys(self);
       self->state.finish(200, store_row{rows, 0}.text("body"));
     });
+  });
 }
 
 void end_user_delete(call_self self) {
@@ -137,6 +147,9 @@ void key_create(call_self self) {
                   "'end_user_id' is required for, and only for, keys of type end_user.");
   if (fields.problem())
     return state.fail(fields.problem());
+  auto tools = mcp::read_allowed_tools(*body);
+  if (!tools)
+    return state.fail(tools.error());
   auto key = make_api_key(*kind);
   json::array scope_list;
   for (auto& scope : scopes.value_or(std::vector<std::string>{"inference"}))
@@ -147,11 +160,17 @@ void key_create(call_self self) {
              store_value::text(shown_prefix(key)), store_value::text(name),
              store_value::text(json::serialize(scope_list)), store_value::text(expires_at),
              store_value::text(state.who.key.value)},
-            [self, raw = format_api_key(key)](store_rows& rows) {
+            [self, key, body = *body, tools = tools->value_or(json::value{})](store_rows& rows) {
               if (rows.empty())
                 return self->state.fail(
                   make_problem(errc::not_found, "There is no such end user.", "end_user_id"));
-              self->state.finish(201, with_raw_key(store_row{rows, 0}.text("body"), raw));
+              auto made = with_tools(store_row{rows, 0}.text("body"), tools);
+              // Nobody knows the key before it is answered, so it has its list before its first
+              // use.
+              allow_tools(self, body, "key/allow", {store_value::text(key.id.value)},
+                          [self, made, raw = format_api_key(key)] {
+                            self->state.finish(201, with_raw_key(made, raw));
+                          });
             });
 }
 

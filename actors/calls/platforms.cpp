@@ -56,11 +56,13 @@ void platform_patch(call_self self) {
   auto settings = read_settings(fields);
   if (fields.problem())
     return state.fail(fields.problem());
-  state.answer_with("platform/update",
-                    {store_value::text(name), store_value::text(slug), settings.markup_ppm,
-                     settings.strict, settings.free_calls, settings.default_budget,
-                     settings.default_model, store_value::null(),
-                     store_value::text(state.who.key.value)});
+  std::vector<store_value> values{
+    store_value::text(name), store_value::text(slug), settings.markup_ppm,
+    settings.strict,         settings.free_calls,     settings.default_budget,
+    settings.default_model,  store_value::null(),     store_value::text(state.who.key.value)};
+  auto* inner = find_object(*body, "settings");
+  allow_tools(self, inner ? *inner : json::object{}, "platform/allow", {},
+              [self, values] { self->state.answer_with("platform/update", values); });
 }
 
 void platform_delete(call_self self) {

@@ -4,6 +4,8 @@
 #include <array>
 #include <cstdlib>
 
+#include "core/mcp/tool_filter.hpp"
+
 namespace callboard {
 namespace {
 
@@ -63,4 +65,26 @@ const call_rule& find_rule(endpoint target) {
   return *i;
 }
 
+namespace calls {
+
+void allow_tools(call_self self, const json::object& body, std::string statement,
+                 std::vector<store_value> values, std::function<void()> then) {
+  auto& state = self->state;
+  auto tools = mcp::read_allowed_tools(body);
+  if (!tools)
+    return state.fail(tools.error());
+  if (!*tools)
+    return then();
+  values.push_back((*tools)->is_null() ? store_value::null()
+                                       : store_value::text(json::serialize(**tools)));
+  values.push_back(store_value::text(state.who.key.value));
+  state.run(std::move(statement), std::move(values), [self, then](store_rows& rows) {
+    if (rows.empty())
+      return self->state.fail(make_problem(errc::not_found, "There is no such thing."));
+    self->send(self->state.parts.authenticator, atom::drop_v); // cached keys hold the old lists
+    then();
+  });
+}
+
+} // namespace calls
 } // namespace callboard

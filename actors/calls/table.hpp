@@ -1,5 +1,7 @@
 #pragma once
 
+#include <functional>
+
 #include "actors/call.hpp"
 
 namespace callboard {
@@ -24,6 +26,12 @@ const call_rule& find_rule(endpoint target);
 
 /// The handlers. Each reads the request, asks, and answers through the call's state; none waits.
 namespace calls {
+
+/// Stores the body's "allowed_tools" with a statement that takes `values`, the patterns and the
+/// actor, and goes on; goes on at once when the body has none; answers the call itself when they
+/// are malformed or nothing has that id.
+void allow_tools(call_self self, const json::object& body, std::string statement,
+                 std::vector<store_value> values, std::function<void()> then);
 
 // ops.cpp
 void healthz(call_self self);

@@ -51,13 +51,16 @@ struct principal {
   platform_id platform;
   /// Empty unless kind is end_user.
   end_user_id end_user;
+  /// Which tools it may see and call: what mcp::tool_filter reads. Empty for all.
+  std::string tools{};
 
   bool operator==(const principal&) const = default;
 };
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, principal& x) {
-  return f(caf::meta::type_name("callboard::principal"), x.kind, x.key, x.platform, x.end_user);
+  return f(caf::meta::type_name("callboard::principal"), x.kind, x.key, x.platform, x.end_user,
+           x.tools);
 }
 
 } // namespace callboard

@@ -172,6 +172,35 @@ BOOST_AUTO_TEST_CASE(management_requests_reach_the_store_with_their_values) {
     check(x);
 }
 
+BOOST_AUTO_TEST_CASE(lists_of_allowed_tools_are_checked_stored_and_taken_away) {
+  const std::vector<cell> a_body{{"body", "{\"x\":1}"}};
+  for (auto* statement : {"platform/allow", "platform/update", "end_user/allow", "end_user/update",
+                          "key/insert", "key/allow"})
+    db->answer(statement, a_body);
+  auto send = [&](endpoint target, std::string body, std::vector<name_value> fields = {}) {
+    fields.emplace_back("platform_id", platform.value);
+    return serve({target, platform_key, std::move(body), {}, std::move(fields), {}, "PATCH"})
+      ->status;
+  };
+  BOOST_TEST(send(endpoint::platform_patch, R"({"settings":{"allowed_tools":["github_*"]}})")
+             == 200);
+  BOOST_TEST(db->only("platform/allow").values.at(0).data == R"(["github_*"])");
+  BOOST_TEST(send(endpoint::platform_patch, R"({"name":"N"})") == 200);
+  BOOST_TEST(db->count("platform/allow") == 1u);
+  BOOST_TEST(send(endpoint::end_user_patch, R"({"allowed_tools":null})", {{"end_user_id", "u1"}})
+             == 200);
+  BOOST_TEST(db->only("end_user/allow").values.at(0).data == "u1");
+  BOOST_TEST((db->only("end_user/allow").values.at(1).as == store_value::form::null));
+  BOOST_TEST(send(endpoint::key_create, R"({"type":"platform","allowed_tools":["a"]})") == 201);
+  BOOST_TEST(db->only("key/allow").values.at(0).data == db->only("key/insert").values.at(0).data);
+  for (auto* bad : {R"({"allowed_tools":"a"})", R"({"allowed_tools":["a*b"]})"}) {
+    BOOST_TEST(send(endpoint::end_user_patch, bad, {{"end_user_id", "u1"}}) == 422, bad);
+    BOOST_TEST(send(endpoint::key_create, bad) == 422, bad);
+  }
+  BOOST_TEST(db->count("end_user/update") == 1u);
+  BOOST_TEST(db->count("key/insert") == 1u);
+}
+
 BOOST_AUTO_TEST_CASE(requests_about_users_keys_and_apps_reach_the_store_with_their_values) {
   const auto any = std::optional<std::string>{};
   const std::vector<cell> a_body{{"body", "{\"x\":1}"}};

@@ -165,6 +165,19 @@ BOOST_AUTO_TEST_CASE(a_key_of_somebody_else_in_a_tool_item_is_422) {
   BOOST_TEST(web->requests.empty());
 }
 
+BOOST_AUTO_TEST_CASE(a_hidden_tool_is_not_offered_to_the_model_and_cannot_be_called) {
+  for (auto& [id, who] : keys)
+    if (who.end_user == user)
+      who.tools = R"([["github_create_*"],null,null])";
+  web->answers.clear();
+  web->answer(model_url, {model_calls({{"github_get_issue", read_issue}}), model_says("Done")});
+  post_github();
+  auto offered = web->requests_to(model_url).front().message.body;
+  BOOST_TEST(offered.find("github_create_issue") != std::string::npos);
+  BOOST_TEST(offered.find("github_get_issue") == std::string::npos);
+  BOOST_TEST(web->count(issue_url) == 0u);
+}
+
 BOOST_AUTO_TEST_CASE(an_app_that_is_not_connected_is_422_before_any_model_call) {
   db->answer("connection/list", {{"data", "[]"}, {"total", "0"}});
   auto reply = post_github();

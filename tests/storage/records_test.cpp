@@ -177,6 +177,33 @@ BOOST_AUTO_TEST_CASE(a_key_is_found_by_id_and_only_its_secret_matches) {
   BOOST_TEST(raw.find("right") == std::string::npos);
 }
 
+BOOST_AUTO_TEST_CASE(a_key_is_found_with_the_lists_of_tools_that_hold_for_it) {
+  auto id = key("a");
+  auto tools = [&] {
+    auto rows = find_key(id, "a");
+    return store_row(rows, 0).text("tools");
+  };
+  BOOST_TEST(tools() == "");
+  auto before = auth_version();
+  auto allowed = tenant("end_user/allow", {text(user), text(R"(["github_get_*"])"), text("t")});
+  BOOST_REQUIRE(allowed.size() == 1u);
+  auto body = json::parse(store_row(allowed, 0).text("body"));
+  BOOST_TEST(body.at("allowed_tools").as_array().size() == 1u);
+  BOOST_TEST(tools() == R"([null, ["github_get_*"], null])");
+  BOOST_TEST(auth_version() > before);
+  before = auth_version();
+  tenant("platform/allow", {text(R"(["github_*"])"), text("t")});
+  tenant("key/allow", {text(id), text("[]"), text("t")});
+  BOOST_TEST(tools() == R"([["github_*"], ["github_get_*"], []])");
+  BOOST_TEST(auth_version() > before);
+  tenant("platform/allow", {none, text("t")});
+  tenant("end_user/allow", {text(user), none, text("t")});
+  tenant("key/allow", {text(id), none, text("t")});
+  BOOST_TEST(tools() == "");
+  BOOST_TEST(tenant("end_user/allow", {text(uuid4()), none, text("t")}).empty());
+  BOOST_TEST(tenant("key/allow", {text(make_key_id()), none, text("t")}).empty());
+}
+
 BOOST_AUTO_TEST_CASE(everything_that_ends_a_key_raises_the_version_that_caches_watch) {
   auto a = key("a");
   auto before = auth_version();

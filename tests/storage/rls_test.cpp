@@ -150,6 +150,8 @@ BOOST_FIXTURE_TEST_CASE(no_statement_changes_another_platforms_rows, two_platfor
   std::vector<store_call> calls{
     {other, "end_user/update", {text(user), text("x"), null, text("f"), text("t")}},
     {other, "end_user/delete", {text(user), text("t")}},
+    {other, "end_user/allow", {text(user), text("[]"), text("t")}},
+    {other, "key/allow", {text(key), text("[]"), text("t")}},
     {other, "key/revoke", {text(key), text("t")}},
     {other, "key/touch", {text(key)}},
     {other,

@@ -40,6 +40,7 @@ node_fixture::node_fixture() {
   settings->mcp_url = "https://mcp.test";
   settings->version = "1.2.3";
   settings->node_name = "node-a";
+  settings->state_key = "state-key";
   settings->openapi = "openapi: 3.1.0\n";
   settings->operator_key_hash = to_hex(sha256(operator_key));
   script_world();
@@ -48,7 +49,7 @@ node_fixture::node_fixture() {
   http = spawn(fake_http, web);
   parts.settings = settings;
   parts.catalogue = github_catalogue();
-  parts.listings = std::make_shared<tool_lists>(*parts.catalogue);
+  parts.listings = std::make_shared<tool_lists>(*parts.catalogue, settings->version);
   parts.metrics = std::make_shared<node_metrics>();
   parts.unix_time = [now = unix_now] { return *now; };
   parts.store.lanes = {store};
@@ -93,7 +94,8 @@ void node_fixture::script_world() {
                     {"end_user_id", owner},
                     {"matches", "t"},
                     {"is_active", "t"},
-                    {"expires_in_ms", std::nullopt}});
+                    {"expires_in_ms", std::nullopt},
+                    {"tools", who.tools}});
   };
   db->answer("auth/version", {{"version", "1"}});
   db->answer("connection/find", {{"id", "44444444-4444-4444-8444-444444444444"},
