@@ -137,6 +137,8 @@ void directory_state::erase(const caf::actor_addr& gone) {
   if (auto i = session_of_actor.find(gone.id()); i != session_of_actor.end()) {
     sessions.erase(i->second);
     session_of_actor.erase(i);
+  } else if (exchanges.erase(gone.id()) != 0) {
+    return;
   } else if (auto j = other_of_actor.find(gone.id()); j != other_of_actor.end()) {
     others.erase(j->second);
     other_of_actor.erase(j);
@@ -154,6 +156,8 @@ void directory_state::end(const caf::error& reason) {
   // Sessions first: they answer their clients, and what they run needs the others.
   for (auto& [digest, x] : sessions)
     self->send_exit(x.actor, reason);
+  for (auto& [id, x] : exchanges)
+    self->send_exit(x, reason);
   for (auto& [key, x] : connections)
     self->send_exit(x.actor, reason);
   for (auto& [platform, x] : tenants)
@@ -166,6 +170,17 @@ void directory_state::enlist(const std::string& kind, const std::string& id,
   self->monitor(actor);
   others.insert_or_assign({kind, id}, actor);
   other_of_actor.insert_or_assign(actor.id(), std::pair{kind, id});
+}
+
+void directory_state::enlist_exchange(const exchange_actor& x) {
+  if (exchanges.count(x.id()) != 0)
+    return;
+  if (exchanges.size() >= limits::waiting_exchanges_max) {
+    self->send_exit(x, make_problem(errc::over_limit, "Too many requests wait on this node."));
+    return;
+  }
+  self->monitor(x);
+  exchanges.emplace(x.id(), x);
 }
 
 std::vector<status_actor> directory_state::members(const std::string& kind,
@@ -182,6 +197,8 @@ std::vector<status_actor> directory_state::members(const std::string& kind,
     add("connection", key, x.actor);
   for (auto& [digest, x] : sessions)
     add("session", digest, x.actor);
+  for (auto& [number, x] : exchanges)
+    add("exchange", std::to_string(number), x);
   for (auto& [key, actor] : others)
     add(key.first.c_str(), key.second, actor);
   add("authenticator", "node", parts.authenticator);
@@ -224,6 +241,14 @@ directory_actor::behavior_type directory(directory_actor::stateful_pointer<direc
     [](atom::relay, const platform_id&, const std::string& slug) -> result<upstream_actor> {
       return make_problem(errc::unknown_app, "There is no app '" + slug + "'.");
     },
+    [self](atom::enlist, const exchange_actor& x) { self->state.enlist_exchange(x); },
+    [self](atom::post, std::uint64_t number) -> result<exchange_actor> {
+      auto& all = self->state.exchanges;
+      auto i = all.find(number);
+      if (i == all.end())
+        return make_problem(errc::not_found, "There is no such exchange.");
+      return i->second;
+    },
     [self](atom::enlist, const std::string& kind, const std::string& id,
            const status_actor& actor) { self->state.enlist(kind, id, actor); },
     [self](atom::status, const std::string& kind, const std::string& id) {
@@ -232,6 +257,8 @@ directory_actor::behavior_type directory(directory_actor::stateful_pointer<direc
     [self](atom::drop) {
       for (auto& [digest, x] : self->state.sessions)
         self->send(x.actor, atom::drop_v);
+      for (auto& [id, x] : self->state.exchanges)
+        self->send(x, atom::drop_v);
       for (auto& [key, x] : self->state.connections)
         self->send(x.actor, atom::drop_v);
     },
@@ -243,10 +270,14 @@ directory_actor::behavior_type directory(directory_actor::stateful_pointer<direc
     [self](atom::drain) {
       for (auto& [digest, x] : self->state.sessions)
         self->send(x.actor, atom::drain_v);
+      for (auto& [id, x] : self->state.exchanges)
+        self->send(x, atom::drain_v);
     },
     [self](atom::stop) {
       for (auto& [key, actor] : self->state.others)
         self->send_exit(actor, caf::exit_reason::user_shutdown);
+      for (auto& [id, x] : self->state.exchanges)
+        self->send_exit(x, caf::exit_reason::user_shutdown);
       // Their calls give holds back, which needs the tenants alive.
       for (auto& [digest, x] : self->state.sessions)
         self->send_exit(x.actor, caf::exit_reason::user_shutdown);

@@ -51,6 +51,7 @@ struct directory_state {
   void activate_session(const std::string& digest, const platform_id& platform);
   void deliver_session(const std::string& digest, const platform_id& platform,
                        const result<session_entry>& found);
+  void enlist_exchange(const exchange_actor& x);
   void enlist(const std::string& kind, const std::string& id, const status_actor& actor);
   void collect_idle();
   void erase(const caf::actor_addr& gone);
@@ -68,6 +69,8 @@ struct directory_state {
   /// Activations under way, with those who wait; by platform and digest, since only the own
   /// platform can see the row.
   std::unordered_map<std::string, std::vector<session_claim>> activating;
+  /// Exchanges of the stateless era that wait for news or for their client, by actor id.
+  std::unordered_map<caf::actor_id, exchange_actor> exchanges;
   /// Actors of other kinds: kind and id.
   std::map<std::pair<std::string, std::string>, status_actor> others;
   /// Where to erase a session when it is down.

@@ -202,6 +202,10 @@ struct mcp_post {
 
 using mcp_post_ptr = std::shared_ptr<const mcp_post>;
 
+/// A request of the stateless era with its client (actors/exchange.hpp).
+struct stateless_post;
+using stateless_post_ptr = std::shared_ptr<const stateless_post>;
+
 } // namespace callboard
 
 // -- type ids -----------------------------------------------------------------
@@ -270,6 +274,7 @@ CAF_END_TYPE_ID_BLOCK(callboard)
 // Both hold a client's connection and never leave the process.
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(callboard::http_call_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(callboard::mcp_post_ptr)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(callboard::stateless_post_ptr)
 
 // -- handles ------------------------------------------------------------------
 
@@ -379,7 +384,12 @@ using session_actor = caf::typed_actor<
   caf::reacts_to<atom::post, mcp_post_ptr>,
   // The client opens its stream for server messages; a second one replaces the first.
   caf::reacts_to<atom::open, http_call_ptr, principal>,
-  // INTERNAL: the client of that stream left.
+  // Conforms to relay_listener_actor: what its errands bring.
+  caf::reacts_to<atom::relay_note, std::uint64_t, std::string, std::string>,
+  caf::reacts_to<atom::relay_ask, std::uint64_t, std::string, std::string, std::string>,
+  caf::reacts_to<atom::relay_done, std::uint64_t, std::string>,
+  caf::reacts_to<atom::relay_fail, std::uint64_t, relay_failure>,
+  // INTERNAL: the client of a stream or POST left.
   caf::reacts_to<atom::closed, std::uint64_t>,
   // INTERNAL: keep that stream alive.
   caf::reacts_to<atom::stream, std::uint64_t>,
@@ -393,6 +403,48 @@ using session_actor = caf::typed_actor<
   caf::reacts_to<atom::tick>,
   // Conforms to status_actor.
   caf::replies_to<atom::status>::with<std::string>>;
+
+/// One request of the stateless era, from its POST to its answer. It outlives the POST only while
+/// its client is gathering input for it.
+using exchange_actor = caf::typed_actor<
+  // Conforms to relay_listener_actor: what its errand brings.
+  caf::reacts_to<atom::relay_note, std::uint64_t, std::string, std::string>,
+  caf::reacts_to<atom::relay_ask, std::uint64_t, std::string, std::string, std::string>,
+  caf::reacts_to<atom::relay_done, std::uint64_t, std::string>,
+  caf::reacts_to<atom::relay_fail, std::uint64_t, relay_failure>,
+  // The client came back with the input that it was asked for. Answers through the call's sink.
+  caf::reacts_to<atom::post, stateless_post_ptr>,
+  // INTERNAL: the client of the POST with that number left, which cancels its request (N14).
+  caf::reacts_to<atom::closed, std::uint64_t>,
+  // Keys or connections changed: a subscription looks whether it still may, and what is new.
+  caf::reacts_to<atom::drop>,
+  // The node shuts down: a subscription ends gracefully.
+  caf::reacts_to<atom::drain>,
+  // INTERNAL: keep-alive, and the end of waiting for input.
+  caf::reacts_to<atom::tick>,
+  // Conforms to status_actor.
+  caf::replies_to<atom::status>::with<std::string>>;
+
+/// One request of either era that is more than one look at the catalogue: finds out whose it is,
+/// passes it on, and gives back what comes, like an upstream actor. Ends with the answer.
+using errand_actor = caf::typed_actor<
+  // Conforms to relay_listener_actor: what the servers say.
+  caf::reacts_to<atom::relay_note, std::uint64_t, std::string, std::string>,
+  caf::reacts_to<atom::relay_ask, std::uint64_t, std::string, std::string, std::string>,
+  caf::reacts_to<atom::relay_done, std::uint64_t, std::string>,
+  caf::reacts_to<atom::relay_fail, std::uint64_t, relay_failure>,
+  // The client's answer to a question.
+  caf::reacts_to<atom::relay, relay_answer>,
+  // Nobody wants the result any more.
+  caf::reacts_to<atom::cancel>>;
+
+/// Asks what the apps behind an endpoint offer a principal; once. The app is a slug, or "*" for all
+/// that the user has connected, in the order of their slugs.
+using menu_actor = caf::typed_actor<
+  // Principal, app, and "tools", "prompts", "resources", "resourceTemplates" or "server". A JSON
+  // array with one {app, content} for each app; one that cannot answer is left out, unless it is
+  // the only one: then its error is the answer. Not filtered.
+  caf::replies_to<atom::run, principal, std::string, std::string>::with<std::string>>;
 
 /// One call of a model on behalf of a client: the tool loop of /v1/responses, or a chat completion.
 /// Answers through the sink that it was spawned with, and ends.
@@ -450,6 +502,10 @@ using directory_actor = caf::typed_actor<
   // The actor of a platform's remote MCP server, by slug. errc::unknown_app when there is none,
   // app_not_active when it is switched off.
   caf::replies_to<atom::relay, platform_id, std::string>::with<upstream_actor>,
+  // An exchange that waits for news or for its client: it hears of changed keys and of the end.
+  caf::reacts_to<atom::enlist, exchange_actor>,
+  // The enlisted exchange with that actor id; errc::not_found when it is over.
+  caf::replies_to<atom::post, std::uint64_t>::with<exchange_actor>,
   // An actor of another kind ("loop") that shall be seen by the inspector while it lives.
   caf::reacts_to<atom::enlist, std::string, std::string, status_actor>,
   // The live actors of a kind, or of all kinds for an empty one; with an id, that one only. A JSON

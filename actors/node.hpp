@@ -27,6 +27,8 @@ struct node_settings {
   /// SHA-256 in hexadecimal of the operator key that opens /inspect on the ops listener.
   std::string operator_key_hash;
   std::string version;
+  /// Signs what clients carry for us from one stateless request to the next; the same on all nodes.
+  std::string state_key;
   /// Names this node in the database and in reports; new at each start.
   std::string node_name;
   /// The database belongs to this process alone (embedded mode): no other node can own anything in

@@ -9,8 +9,10 @@
 #include "actors/tool_lists.hpp"
 #include "core/base/digest.hpp"
 #include "core/base/limits.hpp"
+#include "core/connectors/catalogue.hpp"
 #include "core/mcp/http_rules.hpp"
-#include "core/mcp/sse.hpp"
+#include "core/mcp/stateless.hpp"
+#include "core/mcp/tool_filter.hpp"
 
 namespace callboard {
 namespace {
@@ -21,20 +23,14 @@ constexpr auto store_touch_interval = std::chrono::seconds{60};
 /// How long an expired session waits for its last calls before it looks again.
 constexpr auto calls_grace = std::chrono::seconds{1};
 
-/// Money errors say `payment_required` to MCP clients, with the specific code beside it (I26).
-caf::error for_rpc(const caf::error& why) {
-  auto code = code_of(why);
-  if (status_of(code) == 402)
-    return make_problem(errc::payment_required, message_of(why), to_string(code));
-  return why;
-}
+} // namespace
 
 caf::error session_over() {
   return make_problem(errc::session_expired, "Session not found. It was ended; initialize again.");
 }
 
 /// Answers a request that the session cannot take.
-void refuse(const http_call& call, const caf::error& why) {
+void refuse_call(const http_call& call, const caf::error& why) {
   auto status = status_of(code_of(why));
   http_headers headers{{"Content-Type", "application/json"}};
   if (status == 503)
@@ -42,7 +38,7 @@ void refuse(const http_call& call, const caf::error& why) {
   call.sink->finish({status, std::move(headers), mcp::encode_error(std::nullopt, why)});
 }
 
-} // namespace
+http_headers json_headers() { return {{"Content-Type", "application/json"}}; }
 
 session_record read_session(const platform_id& platform, const store_row& row) {
   return {row.text("id_hash"),
@@ -50,7 +46,8 @@ session_record read_session(const platform_id& platform, const store_row& row) {
           {row.text("end_user_id")},
           {row.text("key_id")},
           row.text("app_slug"),
-          mcp::parse_session_version(row.text("protocol")).value_or(mcp::session_version_assumed)};
+          mcp::parse_session_version(row.text("protocol")).value_or(mcp::session_version_assumed),
+          row.text("capabilities")};
 }
 
 // -- life ---------------------------------------------------------------------
@@ -127,8 +124,14 @@ void session_state::revalidate(std::function<void(caf::error)> next) {
 }
 
 void session_state::stop_calls(const caf::error& why) {
+  if (listener)
+    self->send(std::exchange(listener, {}), atom::cancel_v);
+  questions.clear();
   for (auto& [key, call] : std::exchange(calls, {})) {
-    self->send(call.actor, atom::cancel_v);
+    if (call.actor)
+      self->send(call.actor, atom::cancel_v);
+    if (call.errand)
+      self->send(call.errand, atom::cancel_v);
     answer(call.origin, mcp::encode_error(call.id, why),
            status_of(code_of(why)) == 503 ? 503 : 200);
   }
@@ -138,14 +141,14 @@ void session_state::stop_calls(const caf::error& why) {
 
 void session_state::take(const mcp_post_ptr& post) {
   if (gone)
-    return refuse(*post->call, session_over());
+    return refuse_call(*post->call, session_over());
   touch();
   if (!doubtful)
     return process(post);
   revalidate([this, post](const caf::error& problem) {
     if (!problem)
       return process(post);
-    refuse(*post->call, problem);
+    refuse_call(*post->call, problem);
   });
 }
 
@@ -154,16 +157,19 @@ void session_state::process(const mcp_post_ptr& post) {
   auto x = std::make_shared<exchange>();
   x->post = post;
   x->version = named && *named ? **named : args.record.version;
+  x->call = post->call;
+  if (auto forms = mcp::accepted_forms(post->call->headers))
+    x->forms = *forms;
   if (post->body.batch && !mcp::allows_batch(args.record.version))
     // One error for all of it: who does not know batches does not know a list of answers either.
     return post->call->sink->finish(
-      {400, answer_headers(),
+      {400, json_headers(),
        mcp::encode_error(std::nullopt, mcp::code_invalid_request,
                          "Batches exist only in protocol version 2025-03-26.")});
   if (!post->body.needs_answer()) {
     for (auto& message : post->body.messages)
       handle(x, message);
-    return post->call->sink->finish({202, answer_headers(), {}});
+    return post->call->sink->finish({202, json_headers(), {}});
   }
   for (auto& message : post->body.messages)
     if (std::holds_alternative<mcp::rpc_request>(message)
@@ -180,32 +186,52 @@ void session_state::handle(const exchange_ptr& x, const mcp::rpc_message& messag
     handle_notification(*notification);
   else if (auto* fault = std::get_if<mcp::rpc_fault>(&message))
     answer(x, mcp::encode_error(*fault), mcp::http_status_of(fault->code));
-  // Responses of the client belong to requests of ours, and none is open.
+  else if (auto* response = std::get_if<mcp::rpc_response>(&message))
+    handle_response(*response);
+}
+
+bool session_state::is_catalogue() const {
+  return args.parts.catalogue->find_app(args.record.app) != nullptr;
 }
 
 void session_state::handle_request(const exchange_ptr& x, const mcp::rpc_request& request) {
+  auto& method = request.method;
   auto refuse = [&](const caf::error& why) { answer(x, mcp::encode_error(request.id, why)); };
-  if (request.method == mcp::method::tools_call)
+  if (method == mcp::method::tools_call && is_catalogue())
     return call_tool(x, request);
-  if (request.method == mcp::method::tools_list) {
+  if (method == mcp::method::tools_list && is_catalogue()
+      && mcp::tool_filter::read(x->post->who.tools).open()) {
     if (auto good = mcp::check_cursor(request.params); !good)
       return refuse(good.error());
     return answer(
       x, mcp::encode_result_text(request.id, args.parts.listings->of(args.record.app, x->version)));
   }
-  if (request.method == mcp::method::ping)
+  if (method == mcp::method::ping)
     return answer(x, mcp::encode_result(request.id, json::object{}));
-  if (request.method == mcp::method::set_level) {
-    if (auto level = mcp::parse_set_level(request.params); !level)
-      return refuse(level.error());
-    return answer(x, mcp::encode_result(request.id, json::object{}));
-  }
-  if (request.method == mcp::method::initialize)
+  if (method == mcp::method::set_level)
+    return set_level(x, request);
+  if (method == mcp::method::initialize)
     return answer(x,
                   mcp::encode_error(request.id, mcp::code_invalid_request,
                                     "The session is initialized already."),
                   400);
-  refuse(make_problem(errc::unknown_method, "Unknown method: " + request.method));
+  // Methods of the other era are not passed on: a server would take them for its own client's.
+  bool foreign = method == mcp::method::discover || method == mcp::method::listen;
+  if (foreign || (is_catalogue() && method != mcp::method::tools_list))
+    return refuse(make_problem(errc::unknown_method, "Unknown method: " + method));
+  if (method == mcp::method::resources_subscribe)
+    return subscribe(x, request, true);
+  if (method == mcp::method::resources_unsubscribe)
+    return subscribe(x, request, false);
+  send_errand(x, request);
+}
+
+void session_state::set_level(const exchange_ptr& x, const mcp::rpc_request& request) {
+  auto wanted = mcp::parse_set_level(request.params);
+  if (!wanted)
+    return answer(x, mcp::encode_error(request.id, wanted.error()));
+  level = *wanted;
+  answer(x, mcp::encode_result(request.id, json::object{}));
 }
 
 void session_state::handle_notification(const mcp::rpc_notification& notification) {
@@ -217,141 +243,81 @@ void session_state::handle_notification(const mcp::rpc_notification& notificatio
   auto node = calls.extract(id->key());
   if (node.empty())
     return; // unknown or finished: ignored (L13)
-  self->send(node.mapped().actor, atom::cancel_v);
-  answer(node.mapped().origin, {});
+  auto& call = node.mapped();
+  if (call.actor)
+    self->send(call.actor, atom::cancel_v);
+  if (call.errand)
+    self->send(call.errand, atom::cancel_v);
+  answer(call.origin, {});
+}
+
+/// Whether the request cannot begin because of its id or of how many run; it is answered then.
+bool session_state::refuse_id(const exchange_ptr& x, const mcp::rpc_request& request) {
+  if (calls.count(request.id.key()) != 0) {
+    answer(x, mcp::encode_error(request.id, mcp::code_invalid_request,
+                                "A request with this id is running."));
+    return true;
+  }
+  if (calls.size() < limits::session_requests_max)
+    return false;
+  answer(x, mcp::encode_error(
+              request.id,
+              make_problem(errc::over_limit, "Too many requests are running in this session.")));
+  return true;
 }
 
 void session_state::call_tool(const exchange_ptr& x, const mcp::rpc_request& request) {
   auto call = mcp::parse_tool_call(request.params);
   if (!call)
     return answer(x, mcp::encode_error(request.id, call.error()));
-  auto key = request.id.key();
-  if (calls.count(key) != 0)
-    return answer(x, mcp::encode_error(request.id, mcp::code_invalid_request,
-                                       "A request with this id is running."));
-  if (calls.size() >= limits::session_requests_max)
-    return answer(x, mcp::encode_error(
-                       request.id, make_problem(errc::over_limit,
-                                                "Too many requests are running in this session.")));
+  if (answer_again(x, request) || refuse_id(x, request))
+    return;
   auto actor = self->spawn(tool_call, tool_call_args{args.parts});
-  calls.emplace(key, running{actor, x, request.id});
+  calls.emplace(request.id.key(), running{actor, x, request.id, {}, 0});
+  watch(x);
   tool_job job{x->post->who, args.record.app,  call->name, json::serialize(call->arguments),
                {uuid4()},    x->post->call->id};
   self->request(actor, limits::tool_call_timeout, atom::run_v, job)
     .then([this, x, id = request.id](const tool_result& result) { tool_answered(x, id, result); },
-          [this, x, id = request.id](caf::error& why) { tool_failed(x, id, why); });
+          [this, id = request.id](caf::error& why) { request_failed(id, why); });
 }
 
 void session_state::tool_answered(const exchange_ptr& x, const mcp::rpc_id& id,
                                   const tool_result& result) {
-  if (calls.erase(id.key()) == 0)
+  auto node = calls.extract(id.key());
+  if (node.empty())
     return; // cancelled
   mcp::tool_result content{result.text, result.is_error, std::nullopt};
   if (!result.structured.empty())
     if (auto object = parse_json_object(result.structured))
       content.structured = std::move(*object);
-  answer(x, mcp::encode_result(id, mcp::call_tool_result(content, x->version)));
+  answer(node.mapped().origin, mcp::encode_result(id, mcp::call_tool_result(content, x->version)));
 }
 
-void session_state::tool_failed(const exchange_ptr& x, const mcp::rpc_id& id,
-                                const caf::error& why) {
+void session_state::request_failed(const mcp::rpc_id& id, const caf::error& why) {
   auto node = calls.extract(id.key());
   if (node.empty())
     return; // cancelled
+  auto& x = node.mapped().origin;
   auto code = code_of(why);
   if (code == errc::app_not_connected) {
     // The user can mend this and the model can say so: a result, not a protocol error (I49).
     mcp::tool_result content{message_of(why), true, std::nullopt};
     return answer(x, mcp::encode_result(id, mcp::call_tool_result(content, x->version)));
   }
-  if (code == errc::timeout)
+  if (code == errc::timeout && node.mapped().actor)
     self->send(node.mapped().actor, atom::cancel_v);
   args.parts.metrics->log_problem(x->post->call->id, why);
-  answer(x, mcp::encode_error(id, for_rpc(why)), status_of(code) == 503 ? 503 : 200);
-}
-
-http_headers session_state::answer_headers() const {
-  return {{"Content-Type", "application/json"}};
-}
-
-void session_state::answer(const exchange_ptr& x, std::string message, int status) {
-  if (!message.empty())
-    x->answers.push_back(std::move(message));
-  x->status = std::max(x->status, status);
-  if (--x->missing > 0)
-    return;
-  auto headers = answer_headers();
-  if (x->status == 503)
-    headers.push_back({"Retry-After", "1"});
-  if (x->answers.empty()) // all was cancelled: a stream that ends without an answer (L13)
-    return x->post->call->sink->finish({200, {{"Content-Type", "text/event-stream"}}, {}});
-  auto body = x->post->body.batch ? mcp::encode_batch(x->answers) : std::move(x->answers.front());
-  args.parts.metrics->count_answer(x->post->call->target, x->status);
-  x->post->call->sink->finish({x->status, std::move(headers), std::move(body)});
-}
-
-// -- the client's stream ------------------------------------------------------
-
-void session_state::open(const http_call_ptr& call) {
-  if (gone)
-    return refuse(*call, session_over());
-  touch();
-  if (!doubtful)
-    return open_stream(call);
-  revalidate([this, call](const caf::error& problem) {
-    if (problem)
-      refuse(*call, problem);
-    else
-      open_stream(call);
-  });
-}
-
-void session_state::open_stream(const http_call_ptr& call) {
-  close_stream(); // a client that reconnects must not be refused (L7)
-  stream = event_stream{++streams_total, call};
-  call->sink->start_stream(200, {{"Content-Type", "text/event-stream"},
-                                 {"Cache-Control", "no-cache, no-transform"},
-                                 {"X-Accel-Buffering", "no"}});
-  call->sink->send(sse_comment("open"));
-  call->sink->on_closed([handle = session_actor{self}, number = stream->number] {
-    caf::anon_send(handle, atom::closed_v, number);
-  });
-  self->delayed_send(self, limits::stream_keepalive_interval, atom::stream_v, stream->number);
-}
-
-void session_state::keep_stream_alive(std::uint64_t number) {
-  if (!stream || stream->number != number)
-    return; // replaced or gone, and its timer with it
-  stream->call->sink->send(sse_comment("keepalive"));
-  self->delayed_send(self, limits::stream_keepalive_interval, atom::stream_v, number);
-}
-
-void session_state::close_stream() {
-  if (!stream)
-    return;
-  stream->call->sink->end_stream(true);
-  stream.reset();
-}
-
-void session_state::check_stream_key() {
-  if (!stream)
-    return;
-  auto field = find_header(stream->call->headers, "Authorization").value_or("");
-  auto key = std::string{
-    trim(field.substr(field.find(' ') == std::string_view::npos ? 0 : field.find(' ')))};
-  self->request(args.parts.authenticator, limits::store_timeout, atom::auth_v, key)
-    .then([](const principal&) {},
-          [this](const caf::error& x) {
-            if (code_of(x) == errc::invalid_api_key)
-              close_stream();
-          });
-  revalidate([](const caf::error&) {});
+  answer(x, mcp::encode_error(id, mcp::for_client(why)), status_of(code) == 503 ? 503 : 200);
 }
 
 session_actor::behavior_type session(session_actor::stateful_pointer<session_state> self,
                                      session_args args) {
   auto& state = self->state;
   state.args = std::move(args);
+  // Later activations of the same session begin higher: its ids stay unique.
+  constexpr int activation_bits = 24;
+  state.numbers = static_cast<std::uint64_t>(state.args.parts.unix_time()) << activation_bits;
   state.seen = {"session", state.args.record.id_hash, self->clock().now()};
   self->set_exit_handler([self](const caf::exit_msg& msg) {
     self->state.stop_calls(ending());
@@ -365,14 +331,21 @@ session_actor::behavior_type session(session_actor::stateful_pointer<session_sta
       self->state.seen.note("post");
       self->state.take(post);
     },
-    [self](atom::open, const http_call_ptr& call, const principal&) {
+    [self](atom::open, const http_call_ptr& call, const principal& who) {
       self->state.seen.note("open");
-      self->state.open(call);
+      self->state.open(call, who);
     },
-    [self](atom::closed, std::uint64_t number) {
-      if (self->state.stream && self->state.stream->number == number)
-        self->state.stream.reset();
+    [self](atom::relay_note, std::uint64_t number, const std::string& method,
+           const std::string& params) { self->state.on_note(number, method, params); },
+    [self](atom::relay_ask, std::uint64_t number, const std::string& ask, const std::string& method,
+           const std::string& params) { self->state.on_ask(number, ask, method, params); },
+    [self](atom::relay_done, std::uint64_t number, const std::string& result) {
+      self->state.on_done(number, result);
     },
+    [self](atom::relay_fail, std::uint64_t number, const relay_failure& why) {
+      self->state.on_fail(number, why);
+    },
+    [self](atom::closed, std::uint64_t number) { self->state.client_left(number); },
     [self](atom::stream, std::uint64_t number) { self->state.keep_stream_alive(number); },
     [self](atom::stop) -> caf::result<bool> {
       self->state.seen.note("stop");
@@ -398,7 +371,8 @@ session_actor::behavior_type session(session_actor::stateful_pointer<session_sta
                                    {"protocol", mcp::to_string(st.args.record.version)},
                                    {"ttl_left_ms", left.count()},
                                    {"calls_running", st.calls.size()},
-                                   {"stream_open", st.stream.has_value()}});
+                                   {"events_kept", st.ring ? st.ring->size() : 0},
+                                   {"stream_open", st.stream && st.stream->call}});
     },
   };
 }

@@ -14,12 +14,17 @@ target_sources(callboard_actors PRIVATE
   connection.cpp
   directory.cpp
   endpoint.cpp
+  errand.cpp
+  exchange.cpp
   front.cpp
   lane.cpp
+  menu.cpp
   metrics.cpp
   model_turn.cpp
   response_loop.cpp
   session.cpp
+  session_errands.cpp
+  session_streams.cpp
   sweeper.cpp
   tenant.cpp
   terminator.cpp

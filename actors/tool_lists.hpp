@@ -14,12 +14,17 @@ namespace callboard {
 /// version. Immutable.
 class tool_lists {
 public:
-  explicit tool_lists(const connectors::catalogue& apps);
+  /// `version` is the program's, which results of the stateless era name.
+  tool_lists(const connectors::catalogue& apps, const std::string& version);
 
   /// The list of an app's tools; an empty list for an app that is not there.
   std::string_view of(const std::string& app, mcp::session_version version) const;
 
+  /// Likewise for the stateless era.
+  std::string_view stateless(const std::string& app) const;
+
 private:
+  std::map<std::string, std::string> stateless_;
   std::map<std::pair<std::string, mcp::session_version>, std::string> texts_;
 };
 

@@ -1,8 +1,9 @@
 #include "actors/calls/table.hpp"
+#include "actors/exchange.hpp"
+#include "actors/menu.hpp"
 #include "core/base/digest.hpp"
 #include "core/base/limits.hpp"
 #include "core/connectors/catalogue.hpp"
-#include "core/mcp/era.hpp"
 #include "core/mcp/http_rules.hpp"
 #include "core/mcp/messages.hpp"
 
@@ -12,13 +13,24 @@ namespace {
 /// Bytes of randomness in a session id (S10).
 constexpr std::size_t session_id_bytes = 32;
 
-/// The slug in the path, when it is an app; else the call is answered 404 (I67).
-std::optional<std::string> known_app(call_self self) {
+/// What the path names: an app's slug, or "*" for the endpoint of all apps.
+std::string app_of(call_self self) {
   auto slug = self->state.path_field("app");
-  if (self->state.parts.catalogue->find_app(slug))
-    return slug;
-  self->state.fail(make_problem(errc::unknown_app, "There is no app '" + slug + "'."));
-  return std::nullopt;
+  return slug.empty() ? std::string{all_apps} : slug;
+}
+
+/// Goes on with the app in the path when there is one of that name, of the catalogue or of the
+/// platform; else the call is answered 404 (I67).
+template <class Then>
+void with_app(call_self self, Then then) {
+  auto app = app_of(self);
+  if (app == all_apps || self->state.parts.catalogue->find_app(app))
+    return then(app);
+  self
+    ->request(self->state.parts.directory, limits::store_timeout * 2, atom::relay_v,
+              self->state.who.platform, app)
+    .then([then, app](const upstream_actor&) { then(app); },
+          [self](caf::error& x) { self->state.fail(store_error(std::move(x))); });
 }
 
 /// Sends a request on to its session's actor; `then` gets the actor.
@@ -35,14 +47,34 @@ void with_session(call_self self, const std::string& app, Then then) {
           [self](caf::error& x) { self->state.fail(store_error(std::move(x))); });
 }
 
-void answer_initialize(call_self self, const mcp::rpc_id& id, const mcp::initialize_params& client,
-                       const std::string& session) {
-  auto& settings = *self->state.parts.settings;
-  mcp::server_info server;
-  server.version = settings.version;
-  auto result = mcp::initialize_result(client.version, server, {});
+void send_hello(call_self self, const mcp::rpc_id& id, const json::object& result,
+                const std::string& session) {
   self->state.finish(200, mcp::encode_result(id, result),
                      {{std::string{mcp::header::session}, session}});
+}
+
+/// Says what the endpoint offers; remote servers are asked.
+void answer_initialize(call_self self, const std::string& app, const mcp::rpc_id& id,
+                       const mcp::initialize_params& client, const std::string& session) {
+  auto& state = self->state;
+  if (state.parts.catalogue->find_app(app)) {
+    mcp::server_info server;
+    server.version = state.parts.settings->version;
+    return send_hello(self, id,
+                      mcp::initialize_result(client.version, server, mcp::server_capabilities{}),
+                      session);
+  }
+  self
+    ->request(self->spawn(menu, menu_args{state.parts}), menu_timeout, atom::run_v, state.who, app,
+              std::string{"server"})
+    .then(
+      [self, id, version = client.version, session](const std::string& text) {
+        auto offer = read_offer(text, *self->state.parts.settings);
+        send_hello(self, id,
+                   mcp::initialize_result(version, offer.server, std::move(offer.capabilities)),
+                   session);
+      },
+      [self](caf::error& x) { self->state.fail(store_error(std::move(x))); });
 }
 
 /// Makes the session's row; beyond the cap the user's longest idle sessions end (I65).
@@ -51,16 +83,17 @@ void insert_session(call_self self, const std::string& app, const mcp::rpc_id& i
   auto& state = self->state;
   auto session = to_base64url(random_bytes(session_id_bytes));
   json::object info{{"name", client.client_name}, {"version", client.client_version}};
-  state.run(
-    "session/insert",
-    {store_value::text(to_hex(sha256(session))), store_value::text(state.who.end_user.value),
-     store_value::text(state.who.key.value), store_value::text(app),
-     store_value::text(std::string{mcp::to_string(client.version)}),
-     store_value::text(json::serialize(client.capabilities)),
-     store_value::text(json::serialize(info)),
-     store_value::integer(state.parts.settings->session_ttl.count()),
-     store_value::integer(limits::sessions_per_user_max)},
-    [self, session, client, id](store_rows&) { answer_initialize(self, id, client, session); });
+  state.run("session/insert",
+            {store_value::text(to_hex(sha256(session))),
+             store_value::text(state.who.end_user.value), store_value::text(state.who.key.value),
+             store_value::text(app), store_value::text(std::string{mcp::to_string(client.version)}),
+             store_value::text(json::serialize(client.capabilities)),
+             store_value::text(json::serialize(info)),
+             store_value::integer(state.parts.settings->session_ttl.count()),
+             store_value::integer(limits::sessions_per_user_max)},
+            [self, app, session, client, id](store_rows&) {
+              answer_initialize(self, app, id, client, session);
+            });
 }
 
 /// An app that is not active or not connected is refused before any session is made (I67).
@@ -69,6 +102,8 @@ void create_session(call_self self, const std::string& app, const mcp::rpc_reque
   auto client = mcp::parse_initialize(request.params);
   if (!client)
     return state.finish(200, mcp::encode_error(request.id, client.error()));
+  if (app == all_apps) // nothing connected yet is an empty list, not a refusal
+    return insert_session(self, app, request.id, *client);
   state.run(
     "connection/find", {store_value::text(state.who.end_user.value), store_value::text(app)},
     [self, app, client = *client, id = request.id](store_rows& rows) {
@@ -82,35 +117,29 @@ void create_session(call_self self, const std::string& app, const mcp::rpc_reque
     });
 }
 
-} // namespace
-
-void mcp_post(call_self self) {
+/// A request of the stateless era: an actor of its own answers it.
+void take_stateless(call_self self, const std::string& app, mcp::stateless_request request) {
   auto& state = self->state;
-  auto app = known_app(self);
-  if (!app)
-    return;
-  if (auto type = mcp::check_content_type(state.call->headers); !type)
-    return state.fail(type.error()); // C5
-  if (auto forms = mcp::accepted_forms(state.call->headers); !forms)
+  auto forms = mcp::accepted_forms(state.call->headers);
+  if (!forms)
     return state.fail(forms.error());
-  auto decoded = mcp::decode_body(state.call->body);
-  if (auto* fault = std::get_if<mcp::rpc_fault>(&decoded))
-    return state.finish(mcp::http_status_of(fault->code), mcp::encode_error(*fault));
-  auto& body = std::get<mcp::rpc_body>(decoded);
+  auto post = std::make_shared<stateless_post>(
+    stateless_post{state.call, state.who, app, std::move(request), *forms});
+  self->spawn(exchange, exchange_args{state.parts, std::move(post)});
+  state.hand_over();
+}
+
+/// Messages of the session era: `initialize` opens a session, everything else is one's own.
+void take_session(call_self self, const std::string& app, mcp::rpc_body body) {
+  auto& state = self->state;
   auto* first = std::get_if<mcp::rpc_request>(&body.messages.front());
   bool initialize = first && !body.batch && first->method == mcp::method::initialize;
   bool in_session = find_header(state.call->headers, mcp::header::session).value_or("") != "";
-  if (mcp::claims_stateless(body))
-    return state.finish(
-      400,
-      mcp::encode_error(first ? std::optional{first->id} : std::nullopt, mcp::code_invalid_request,
-                        "This endpoint speaks protocol versions up to 2025-11-25. Send "
-                        "initialize first."));
   if (auto version = mcp::version_of(state.call->headers); !version && !initialize)
     return state.fail(version.error());
   if (initialize && !in_session)
-    return create_session(self, *app, *first);
-  with_session(self, *app, [self, body = std::move(body)](const session_actor& session) {
+    return create_session(self, app, *first);
+  with_session(self, app, [self, body = std::move(body)](const session_actor& session) {
     auto& st = self->state;
     auto post = std::make_shared<callboard::mcp_post>(callboard::mcp_post{st.call, st.who, body});
     self->send(session, atom::post_v, mcp_post_ptr{std::move(post)});
@@ -118,15 +147,36 @@ void mcp_post(call_self self) {
   });
 }
 
+} // namespace
+
+void mcp_post(call_self self) {
+  auto& state = self->state;
+  if (auto type = mcp::check_content_type(state.call->headers); !type)
+    return state.fail(type.error()); // C5
+  if (auto forms = mcp::accepted_forms(state.call->headers); !forms)
+    return state.fail(forms.error());
+  with_app(self, [self](const std::string& app) {
+    auto& st = self->state;
+    auto routed = mcp::route_post(st.call->headers, st.call->body);
+    if (auto* refused = std::get_if<mcp::refusal>(&routed))
+      st.finish(refused->status, mcp::encode_error(*refused));
+    else if (std::holds_alternative<mcp::stateless_notice>(routed))
+      st.finish(202, std::string{});
+    else if (auto* request = std::get_if<mcp::stateless_request>(&routed))
+      take_stateless(self, app, std::move(*request));
+    else
+      take_session(self, app, std::get<mcp::rpc_body>(std::move(routed)));
+  });
+}
+
+/// A stream is of the session era alone: without a session there is none, and clients take 405, and
+/// nothing else, for that (L8, N17).
 void mcp_get(call_self self) {
   auto& state = self->state;
-  auto app = known_app(self);
-  if (!app)
-    return;
   auto id = mcp::session_of(state.call->headers);
   if (!id)
     return state.fail(id.error());
-  if (!*id) // L8: clients take 405, and nothing else, for "no stream here"
+  if (!*id || mcp::header_claims_stateless(state.call->headers))
     return state.finish(
       405, mcp::encode_error(std::nullopt, mcp::code_refused, "A stream needs a session."),
       {{"Allow", std::string{mcp::allowed_methods_without_stream}}});
@@ -134,27 +184,32 @@ void mcp_get(call_self self) {
     return state.fail(good.error());
   if (auto version = mcp::version_of(state.call->headers); !version)
     return state.fail(version.error());
-  with_session(self, *app, [self](const session_actor& session) {
-    self->send(session, atom::open_v, self->state.call, self->state.who);
-    self->state.hand_over();
+  with_app(self, [self](const std::string& app) {
+    with_session(self, app, [self](const session_actor& session) {
+      self->send(session, atom::open_v, self->state.call, self->state.who);
+      self->state.hand_over();
+    });
   });
 }
 
 void mcp_delete(call_self self) {
-  auto app = known_app(self);
-  if (!app)
-    return;
-  with_session(self, *app, [self](const session_actor& session) {
-    self->request(session, limits::store_timeout * 2, atom::stop_v)
-      .then(
-        [self](bool done) {
-          if (done)
-            self->state.finish(204, std::string{});
-          else
-            self->state.fail(
-              make_problem(errc::store_unavailable, "The session could not be ended. Try again."));
-        },
-        [self](caf::error& x) { self->state.fail(store_error(std::move(x))); });
+  if (mcp::header_claims_stateless(self->state.call->headers))
+    return self->state.finish(
+      405, mcp::encode_error(std::nullopt, mcp::code_refused, "There is no session to end."),
+      {{"Allow", "POST"}});
+  with_app(self, [self](const std::string& app) {
+    with_session(self, app, [self](const session_actor& session) {
+      self->request(session, limits::store_timeout * 2, atom::stop_v)
+        .then(
+          [self](bool done) {
+            if (done)
+              self->state.finish(204, std::string{});
+            else
+              self->state.fail(make_problem(errc::store_unavailable,
+                                            "The session could not be ended. Try again."));
+          },
+          [self](caf::error& x) { self->state.fail(store_error(std::move(x))); });
+    });
   });
 }
 

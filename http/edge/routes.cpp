@@ -15,7 +15,7 @@ namespace {
 /// A browser keeps the answer to a preflight that long.
 constexpr const char* preflight_seconds = "600";
 constexpr std::string_view me_prefix = "/v1/me/";
-constexpr std::string_view mcp_prefix = "/mcp/";
+constexpr std::string_view mcp_path = "/mcp";
 /// Request header fields that MCP clients in browsers send (facts mcp.md C10).
 constexpr const char* mcp_request_headers =
   "content-type, accept, authorization, mcp-session-id, mcp-protocol-version, last-event-id, "
@@ -35,6 +35,12 @@ bool needs_json(const route& line, const wire_request& request) {
   return writes && !request.body.empty() && !line.has(route_flag::any_body);
 }
 
+/// The endpoint of all apps, or of one.
+bool is_mcp(std::string_view path) {
+  return path.starts_with(mcp_path)
+         && (path.size() == mcp_path.size() || path[mcp_path.size()] == '/');
+}
+
 /// The fields that let a browser show the answer to a page.
 http_headers cors_fields(const route_settings& settings, const wire_request& request,
                          std::string_view path) {
@@ -42,7 +48,7 @@ http_headers cors_fields(const route_settings& settings, const wire_request& req
     return {{"Access-Control-Allow-Origin", "*"},
             {"Access-Control-Expose-Headers", "X-Request-Id"}};
   auto origin = find_header(request.headers, "Origin");
-  if (settings.side != edge_side::mcp || !path.starts_with(mcp_prefix) || !origin
+  if (settings.side != edge_side::mcp || !is_mcp(path) || !origin
       || !origin_allowed(*origin, settings.own_urls))
     return {};
   return {{"Access-Control-Allow-Origin", std::string{*origin}},

@@ -89,14 +89,18 @@ int refuse_to_start(const caf::error& why) {
   return 1;
 }
 
+/// What the pepper signs to become the key of requestState: no key of a client has that form.
+constexpr const char* state_key_label = "mcp request state";
+
 node_settings make_node_settings(const serve_settings& settings, const gate& api, const gate& mcp,
-                                 std::string operator_key_hash) {
+                                 std::string operator_key_hash, std::string state_key) {
   node_settings x;
   x.api_url = api.url;
   x.mcp_url = mcp.url;
   x.session_ttl = settings.session_ttl;
   x.allow_private_upstreams = settings.allow_private_upstreams;
   x.operator_key_hash = std::move(operator_key_hash);
+  x.state_key = std::move(state_key);
   x.version = version_text;
   x.node_name = uuid4();
   x.owns_database = settings.store.database_url.empty();
@@ -139,7 +143,8 @@ int run_node(const serve_settings& settings) {
   caf::actor_system system{config};
   node_actors actors{system, *access, settings};
   actors.begin(std::make_shared<node_settings>(
-                 make_node_settings(settings, *api, *mcp, to_hex(sha256(*operator_key)))),
+                 make_node_settings(settings, *api, *mcp, to_hex(sha256(*operator_key)),
+                                    access->ring()->hash_key_secret(state_key_label))),
                *apps);
   api->handler->set(
     make_edge_handler({edge_side::api, {api->url}, api->loopback}, actors.entrance()));

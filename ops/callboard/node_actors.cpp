@@ -116,7 +116,7 @@ void node_actors::begin(std::shared_ptr<const node_settings> settings,
                         std::shared_ptr<const connectors::catalogue> apps) {
   parts_.settings = std::move(settings);
   parts_.catalogue = std::move(apps);
-  parts_.listings = std::make_shared<tool_lists>(*parts_.catalogue);
+  parts_.listings = std::make_shared<tool_lists>(*parts_.catalogue, parts_.settings->version);
   parts_.metrics = std::make_shared<node_metrics>();
   parts_.unix_time = [] { return static_cast<std::int64_t>(std::time(nullptr)); };
   parts_.directory = system_.spawn(directory, parts_);

@@ -1,7 +1,8 @@
 # Actors on CAF's test scheduler: no threads, no sleeps; fakes stand in for PostgreSQL and the outside
 # world. Only the lane needs a real PostgreSQL.
 include(${CMAKE_CURRENT_LIST_DIR}/../support/postgres.cmake)
-add_library(actor_test_support STATIC support/http_script.cpp support/node_fixture.cpp support/store_script.cpp)
+add_library(actor_test_support STATIC support/http_script.cpp support/node_fixture.cpp
+  support/relay_script.cpp support/store_script.cpp)
 target_link_libraries(actor_test_support PUBLIC callboard_actors callboard_source_tree callboard_flags spdlog::spdlog)
 callboard_tests(actors
   actors/authenticator_test.cpp
@@ -9,11 +10,13 @@ callboard_tests(actors
   actors/chat_loop_test.cpp
   actors/connection_test.cpp
   actors/directory_test.cpp
+  actors/exchange_test.cpp
   actors/lane_test.cpp
   actors/mcp_test.cpp
   actors/messages_test.cpp
   actors/oauth_test.cpp
   actors/response_loop_test.cpp
+  actors/session_streams_test.cpp
   actors/session_test.cpp
   actors/tenant_test.cpp
   actors/tool_call_test.cpp

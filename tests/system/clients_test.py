@@ -222,7 +222,7 @@ class McpClient(Mcp, ClientTest):
 
     generation = "client"
 
-    def test_automatic_negotiation_falls_back_to_a_session(self):
+    def test_automatic_negotiation_finds_the_stateless_era(self):
         self.play("auto")
 
 

@@ -151,7 +151,7 @@ class Stream:
             yield line.decode().rstrip("\r\n")
 
     def events(self):
-        """Events with data; comments are put aside."""
+        """Events with data; comments and priming events (an id, no data) are put aside."""
         name, data = "message", []
         for line in self.lines():
             if line.startswith(":"):
@@ -161,7 +161,8 @@ class Stream:
             elif line.startswith("data:"):
                 data.append(line[len("data:"):].removeprefix(" "))
             elif not line and data:
-                yield Event(name, "\n".join(data))
+                if any(data):
+                    yield Event(name, "\n".join(data))
                 name, data = "message", []
 
     def close(self):

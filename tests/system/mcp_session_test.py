@@ -219,12 +219,11 @@ class McpSession(SystemTest):
             self.assertEqual(session.post(message, Accept=accept).status, 200)
         self.assertEqual(session.post(message, Accept="text/html").status, 406)
 
-    def test_c32_a_stateless_request_is_told_which_versions_work(self):
+    def test_c32_the_body_decides_the_era_and_headers_are_compared(self):
         answer = self.post({"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {"_meta": {
             "io.modelcontextprotocol/protocolVersion": "2026-07-28",
             "io.modelcontextprotocol/clientCapabilities": {}}}})
-        error = self.assert_rpc_error(answer, 400, -32600)
-        self.assertIn("2025-11-25", error["message"])
+        self.assert_rpc_error(answer, 400, -32020)
 
     # -- whose session it is ---------------------------------------------------
 

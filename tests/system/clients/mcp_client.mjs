@@ -90,9 +90,12 @@ await run({
 
   async auto() {
     const { client, transport } = await connect({ versionNegotiation: { mode: "auto" } });
-    assert.ok(transport.sessionId, "it fell back to a session");
+    assert.equal(transport.sessionId, undefined, "the stateless era has no session");
     await checkTools(client);
-    await transport.terminateSession();
+    await checkCall(client, "Made without a session");
+    await assert.rejects(generation.call(client, { name: "no_such_tool", arguments: {} }),
+      (x) => x.code === -32602);
+    assert.deepEqual(streams, [], "nor a stream of the server");
     await client.close();
   },
 
