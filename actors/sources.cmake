@@ -9,6 +9,7 @@ target_sources(callboard_actors PRIVATE
   calls/ops.cpp
   calls/platforms.cpp
   calls/responses.cpp
+  calls/servers.cpp
   calls/table.cpp
   chat_loop.cpp
   connection.cpp
@@ -18,6 +19,8 @@ target_sources(callboard_actors PRIVATE
   lane.cpp
   metrics.cpp
   model_turn.cpp
+  remote_server.cpp
+  remote_tool_call.cpp
   response_loop.cpp
   session.cpp
   sweeper.cpp
@@ -25,5 +28,12 @@ target_sources(callboard_actors PRIVATE
   terminator.cpp
   tool_call.cpp
   tool_lists.cpp
+  upstream.cpp
+  upstream_answers.cpp
+  upstream_calls.cpp
+  upstream_events.cpp
+  upstream_link.cpp
+  upstream_lists.cpp
+  upstream_money.cpp
   wallet_rows.cpp
   wallet_writer.cpp)
