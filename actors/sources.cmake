@@ -2,6 +2,7 @@ target_sources(callboard_actors PRIVATE
   authenticator.cpp
   call.cpp
   calls/apps.cpp
+  calls/connect.cpp
   calls/connections.cpp
   calls/end_users.cpp
   calls/mcp.cpp
@@ -9,6 +10,7 @@ target_sources(callboard_actors PRIVATE
   calls/ops.cpp
   calls/platforms.cpp
   calls/responses.cpp
+  calls/server_oauth.cpp
   calls/servers.cpp
   calls/table.cpp
   chat_loop.cpp

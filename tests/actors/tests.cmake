@@ -15,6 +15,7 @@ callboard_tests(actors
   actors/messages_test.cpp
   actors/oauth_test.cpp
   actors/response_loop_test.cpp
+  actors/server_oauth_test.cpp
   actors/session_test.cpp
   actors/tenant_test.cpp
   actors/tool_call_test.cpp
