@@ -52,6 +52,11 @@ struct directory_state {
   void deliver_session(const std::string& digest, const platform_id& platform,
                        const result<session_entry>& found);
   void enlist_exchange(const exchange_actor& x);
+  result<exchange_actor> find_exchange(std::uint64_t number) const;
+  void keys_changed();
+  caf::result<upstream_actor> find_upstream(const platform_id& platform, const std::string& slug);
+  void activate_upstream(const platform_id& platform, const std::string& slug);
+  void deliver_upstream(const std::string& key, const result<upstream_actor>& found);
   void enlist(const std::string& kind, const std::string& id, const status_actor& actor);
   void collect_idle();
   void erase(const caf::actor_addr& gone);
@@ -71,6 +76,10 @@ struct directory_state {
   std::unordered_map<std::string, std::vector<session_claim>> activating;
   /// Exchanges of the stateless era that wait for news or for their client, by actor id.
   std::unordered_map<caf::actor_id, exchange_actor> exchanges;
+  /// By "<platform>/<slug>". They end by themselves.
+  std::unordered_map<std::string, upstream_actor> upstreams;
+  std::unordered_map<std::string, std::vector<caf::typed_response_promise<upstream_actor>>>
+    activating_upstreams;
   /// Actors of other kinds: kind and id.
   std::map<std::pair<std::string, std::string>, status_actor> others;
   /// Where to erase a session when it is down.

@@ -377,7 +377,7 @@ void exchange_state::seal(json::object& result) const {
 }
 
 void exchange_state::ask_client() {
-  std::vector<mcp::input_request> wanted;
+  std::vector<mcp::input_question> wanted;
   for (auto& [key, x] : questions)
     wanted.push_back({key, x.method, x.params});
   auto state = mcp::seal_state({self->id(), parts.settings->node_name, {}}, scope(),

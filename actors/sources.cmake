@@ -2,6 +2,7 @@ target_sources(callboard_actors PRIVATE
   authenticator.cpp
   call.cpp
   calls/apps.cpp
+  calls/connect.cpp
   calls/connections.cpp
   calls/end_users.cpp
   calls/mcp.cpp
@@ -9,6 +10,8 @@ target_sources(callboard_actors PRIVATE
   calls/ops.cpp
   calls/platforms.cpp
   calls/responses.cpp
+  calls/server_oauth.cpp
+  calls/servers.cpp
   calls/table.cpp
   chat_loop.cpp
   connection.cpp
@@ -21,6 +24,8 @@ target_sources(callboard_actors PRIVATE
   menu.cpp
   metrics.cpp
   model_turn.cpp
+  remote_server.cpp
+  remote_tool_call.cpp
   response_loop.cpp
   session.cpp
   session_errands.cpp
@@ -30,5 +35,12 @@ target_sources(callboard_actors PRIVATE
   terminator.cpp
   tool_call.cpp
   tool_lists.cpp
+  upstream.cpp
+  upstream_answers.cpp
+  upstream_calls.cpp
+  upstream_events.cpp
+  upstream_link.cpp
+  upstream_lists.cpp
+  upstream_money.cpp
   wallet_rows.cpp
   wallet_writer.cpp)

@@ -70,9 +70,10 @@ void answer_initialize(call_self self, const std::string& app, const mcp::rpc_id
     .then(
       [self, id, version = client.version, session](const std::string& text) {
         auto offer = read_offer(text, *self->state.parts.settings);
-        send_hello(self, id,
-                   mcp::initialize_result(version, offer.server, std::move(offer.capabilities)),
-                   session);
+        send_hello(
+          self, id,
+          mcp::initialize_result_with(version, offer.server, std::move(offer.capabilities)),
+          session);
       },
       [self](caf::error& x) { self->state.fail(store_error(std::move(x))); });
 }

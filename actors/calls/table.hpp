@@ -68,6 +68,14 @@ void app_patch(call_self self);
 void app_deactivate(call_self self);
 void apps_list(call_self self);
 
+// servers.cpp
+void server_create(call_self self);
+void server_list(call_self self);
+void server_get(call_self self);
+void server_patch(call_self self);
+void server_delete(call_self self);
+void server_approve(call_self self);
+
 // connections.cpp
 void connections_list(call_self self);
 void connection_delete(call_self self);
@@ -76,6 +84,9 @@ void me_mcp_config(call_self self);
 // oauth.cpp
 void oauth_authorize(call_self self);
 void oauth_callback(call_self self);
+
+// server_oauth.cpp
+void oauth_client_document(call_self self);
 
 // mcp.cpp
 void mcp_post(call_self self);

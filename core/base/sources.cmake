@@ -6,5 +6,6 @@ target_sources(callboard_core PRIVATE
   base/fields.cpp
   base/http_message.cpp
   base/json.cpp
+  base/json_text.cpp
   base/money.cpp
   base/network_address.cpp)

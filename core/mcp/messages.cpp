@@ -54,11 +54,11 @@ json::object initialize_result(session_version version, const server_info& serve
   json::object capabilities{{"tools", json::object{{"listChanged", offered.tools_changed}}}};
   if (offered.logging)
     capabilities["logging"] = json::object{};
-  return initialize_result(version, server, std::move(capabilities));
+  return initialize_result_with(version, server, std::move(capabilities));
 }
 
-json::object initialize_result(session_version version, const server_info& server,
-                               json::object capabilities) {
+json::object initialize_result_with(session_version version, const server_info& server,
+                                    json::object capabilities) {
   json::object info{{"name", server.name}};
   if (knows_structured_content(version))
     info["title"] = server.title;

@@ -69,8 +69,8 @@ json::object initialize_result(session_version version, const server_info& serve
                                const server_capabilities& offered);
 
 /// Likewise with `capabilities` as they are, for what servers behind us offer.
-json::object initialize_result(session_version version, const server_info& server,
-                               json::object capabilities);
+json::object initialize_result_with(session_version version, const server_info& server,
+                                    json::object capabilities);
 
 // -- tools --------------------------------------------------------------------
 

@@ -1,12 +1,18 @@
 target_sources(callboard_core PRIVATE
+  mcp/authorization.cpp
+  mcp/client_request.cpp
   mcp/era.cpp
   mcp/event_ring.cpp
+  mcp/era_probe.cpp
   mcp/http_rules.cpp
+  mcp/input_request.cpp
   mcp/json_rpc.cpp
   mcp/messages.cpp
   mcp/mirror.cpp
   mcp/offers.cpp
   mcp/request_state.cpp
+  mcp/remote_tools.cpp
+  mcp/server_message.cpp
   mcp/sse.cpp
   mcp/stateless.cpp
   mcp/tool_filter.cpp

@@ -93,19 +93,19 @@ std::optional<refusal> check_names(const http_headers& headers, const rpc_reques
 /// Reads what the envelope says of the client; a text is what is wrong with it.
 std::variant<stateless_client, std::string> read_client(const json::object& meta) {
   stateless_client client;
-  auto* capabilities = find_object(meta, meta::client_capabilities);
+  auto* capabilities = find_object(meta, envelope::client_capabilities);
   if (!capabilities)
-    return "_meta[\"" + std::string{meta::client_capabilities} + "\"] is missing or no object.";
+    return "_meta[\"" + std::string{envelope::client_capabilities} + "\"] is missing or no object.";
   client.capabilities = *capabilities;
-  if (auto* info = find(meta, meta::client_info)) {
+  if (auto* info = find(meta, envelope::client_info)) {
     if (!info->is_object())
-      return "_meta[\"" + std::string{meta::client_info} + "\"] must be an object.";
+      return "_meta[\"" + std::string{envelope::client_info} + "\"] must be an object.";
     client.info = info->get_object();
   }
-  if (auto* level = find(meta, meta::log_level)) {
+  if (auto* level = find(meta, envelope::log_level)) {
     auto read = parse_set_level(json::object{{"level", *level}});
     if (!read)
-      return "_meta[\"" + std::string{meta::log_level} + "\"]: " + message_of(read.error());
+      return "_meta[\"" + std::string{envelope::log_level} + "\"]: " + message_of(read.error());
     client.level = *read;
   }
   return client;
@@ -136,7 +136,7 @@ routed_post read_stateless(const http_headers& headers, rpc_request request) {
 bool has_valid_envelope(const rpc_request& request) {
   auto* meta = find_object(request.params, "_meta");
   return meta && find_string(*meta, version_claim) == stateless_version
-         && find_object(*meta, meta::client_capabilities);
+         && find_object(*meta, envelope::client_capabilities);
 }
 
 std::optional<rpc_id> id_of(const rpc_message& message) {
@@ -147,14 +147,14 @@ std::optional<rpc_id> id_of(const rpc_message& message) {
 /// The header speaks of the stateless era, the body does not: what is missing (step 6).
 refusal missing_envelope(const rpc_message& message) {
   return bad_envelope(id_of(message), "params._meta must hold \"" + std::string{version_claim}
-                                        + "\" and \"" + std::string{meta::client_capabilities}
+                                        + "\" and \"" + std::string{envelope::client_capabilities}
                                         + "\" in protocol version " + std::string{stateless_version}
                                         + ".");
 }
 
 json::object meta_of(const server_info& server) {
   json::object info{{"name", server.name}, {"title", server.title}, {"version", server.version}};
-  return {{view(meta::server_info), std::move(info)}};
+  return {{view(envelope::server_info), std::move(info)}};
 }
 
 constexpr std::array cacheable_methods{method::discover,       method::tools_list,
@@ -236,8 +236,8 @@ json::object complete_result(json::object result, const server_info& server, boo
   auto* meta = result.if_contains("_meta");
   if (!meta || !meta->is_object())
     result["_meta"] = meta_of(server);
-  else if (!meta->get_object().contains(view(meta::server_info)))
-    meta->get_object()[view(meta::server_info)] = meta_of(server)[view(meta::server_info)];
+  else if (!meta->get_object().contains(view(envelope::server_info)))
+    meta->get_object()[view(envelope::server_info)] = meta_of(server)[view(envelope::server_info)];
   auto* type = result.if_contains(view(result_type));
   if (!cacheable || !type->is_string() || type->get_string() != view(complete_type))
     return result;
@@ -251,7 +251,7 @@ json::object session_result(json::object result) {
   for (auto name : {"resultType", "ttlMs", "cacheScope"})
     result.erase(name);
   if (auto* meta = result.if_contains("_meta"); meta && meta->is_object()) {
-    meta->get_object().erase(view(meta::server_info));
+    meta->get_object().erase(view(envelope::server_info));
     if (meta->get_object().empty())
       result.erase("_meta");
   }
@@ -332,12 +332,12 @@ std::string encode_subscribed(const rpc_id& subscription, std::string_view notif
   auto* meta = params.if_contains("_meta");
   if (!meta || !meta->is_object())
     params["_meta"] = json::object{};
-  params["_meta"].get_object()[view(meta::subscription)] = subscription.value();
+  params["_meta"].get_object()[view(envelope::subscription)] = subscription.value();
   return encode_notification(notification, params);
 }
 
 std::string encode_listen_end(const rpc_id& subscription) {
-  json::object meta{{view(meta::subscription), subscription.value()}};
+  json::object meta{{view(envelope::subscription), subscription.value()}};
   return encode_result(subscription, json::object{{view(result_type), view(complete_type)},
                                                   {"_meta", std::move(meta)}});
 }
@@ -361,7 +361,7 @@ result<input_answers> take_input(json::object& params) {
   return answers;
 }
 
-json::object input_required_result(const std::vector<input_request>& requests,
+json::object input_required_result(const std::vector<input_question>& requests,
                                    std::string_view state) {
   json::object result{{view(result_type), "input_required"}};
   json::object map;

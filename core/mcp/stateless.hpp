@@ -25,14 +25,14 @@ inline constexpr int code_missing_capability = -32021;
 inline constexpr int code_unsupported_version = -32022;
 
 /// Members of `_meta` that the protocol defines.
-namespace meta {
+namespace envelope {
 inline constexpr std::string_view client_capabilities =
   "io.modelcontextprotocol/clientCapabilities";
 inline constexpr std::string_view client_info = "io.modelcontextprotocol/clientInfo";
 inline constexpr std::string_view log_level = "io.modelcontextprotocol/logLevel";
 inline constexpr std::string_view server_info = "io.modelcontextprotocol/serverInfo";
 inline constexpr std::string_view subscription = "io.modelcontextprotocol/subscriptionId";
-} // namespace meta
+} // namespace envelope
 
 /// Methods of the stateless era and of servers behind the gateway.
 namespace method {
@@ -184,14 +184,14 @@ struct input_answers {
 result<input_answers> take_input(json::object& params);
 
 /// One request of a server for its client's input.
-struct input_request {
+struct input_question {
   std::string key;
   std::string method;
   json::object params;
 };
 
 /// The result that asks for input. @pre there is a request or a state (N12)
-json::object input_required_result(const std::vector<input_request>& requests,
+json::object input_required_result(const std::vector<input_question>& requests,
                                    std::string_view state);
 
 /// The client capability that a request for input needs: "elicitation", "sampling" or "roots";

@@ -5,6 +5,7 @@ callboard_tests(storage
   storage/embedded_cluster_test.cpp
   storage/journal_test.cpp
   storage/key_ring_test.cpp
+  storage/mcp_server_test.cpp
   storage/migrator_test.cpp
   storage/records_test.cpp
   storage/rls_test.cpp

@@ -22,6 +22,7 @@ callboard_system_test(provider_faults 240)
 callboard_system_test(billing 240)
 callboard_system_test(outage 300)
 callboard_system_test(operations 300)
+callboard_system_test(remote_server 180)
 # Includes installing the packages, the first time.
 callboard_system_test(clients 600)
 

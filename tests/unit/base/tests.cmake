@@ -6,5 +6,6 @@ list(APPEND unit_sources
   unit/base/fields_test.cpp
   unit/base/http_message_test.cpp
   unit/base/json_test.cpp
+  unit/base/json_text_test.cpp
   unit/base/money_test.cpp
   unit/base/network_address_test.cpp)

@@ -7,7 +7,7 @@ using namespace callboard::mcp;
 
 namespace {
 
-constexpr auto envelope = R"("_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28",
+constexpr auto good_meta = R"("_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28",
   "io.modelcontextprotocol/clientCapabilities":{}})";
 
 std::string request(const std::string& method, const std::string& params,
@@ -75,7 +75,7 @@ BOOST_AUTO_TEST_CASE(the_body_decides_the_era) {
   auto notice = route_post({}, R"({"jsonrpc":"2.0","method":"notifications/x","params":{"_meta":{
     "io.modelcontextprotocol/protocolVersion":"2026-07-28"}}})");
   BOOST_TEST(std::holds_alternative<stateless_notice>(notice));
-  auto handshake = route_post(fields("initialize"), request("initialize", envelope));
+  auto handshake = route_post(fields("initialize"), request("initialize", good_meta));
   BOOST_TEST(std::holds_alternative<stateless_request>(handshake),
              "a removed method, answered 404");
 }
@@ -85,7 +85,7 @@ BOOST_AUTO_TEST_CASE(what_is_wrong_with_a_post_as_a_whole_is_refused) {
   check_refused({}, "{", 400, code_parse_error);
   check_refused({}, "[]", 400, code_invalid_request);
   check_refused({}, R"({"jsonrpc":"2.0","id":null,"method":"m"})", 400, code_invalid_request);
-  check_refused({}, "[" + request("tools/list", envelope) + "]", 400, code_invalid_request);
+  check_refused({}, "[" + request("tools/list", good_meta) + "]", 400, code_invalid_request);
   check_refused(modern, R"([{"jsonrpc":"2.0","id":1,"method":"ping"}])", 400, code_invalid_request);
   // Step 4 and step 6 of the decision.
   check_refused(modern, request("initialize", R"("protocolVersion":"2025-11-25")"), 400,
@@ -135,8 +135,8 @@ BOOST_AUTO_TEST_CASE(versions_are_compared_with_the_header) {
 }
 
 BOOST_AUTO_TEST_CASE(method_and_name_are_compared_with_their_headers) {
-  auto call = request("tools/call", R"("name":"a tool",)" + std::string{envelope});
-  auto read = request("resources/read", R"("uri":"test://ä",)" + std::string{envelope});
+  auto call = request("tools/call", R"("name":"a tool",)" + std::string{good_meta});
+  auto read = request("resources/read", R"("uri":"test://ä",)" + std::string{good_meta});
   auto is_good = [](const http_headers& headers, const std::string& body) {
     return std::holds_alternative<stateless_request>(route_post(headers, body));
   };
@@ -153,7 +153,7 @@ BOOST_AUTO_TEST_CASE(method_and_name_are_compared_with_their_headers) {
   check_refused(fields("tools/call", {{"Mcp-Name", "a tool"}, {"Mcp-Name", "a tool"}}), call, 400,
                 code_header_mismatch);
   // Params without a name are the handler's to refuse.
-  BOOST_TEST(is_good(fields("tools/call"), request("tools/call", envelope)));
+  BOOST_TEST(is_good(fields("tools/call"), request("tools/call", good_meta)));
 }
 
 BOOST_AUTO_TEST_CASE(errors_have_the_statuses_of_the_revision) {
@@ -199,12 +199,12 @@ BOOST_AUTO_TEST_CASE(a_subscription_names_itself_in_every_frame) {
   BOOST_TEST(admits(*filter, "notifications/resources/updated", {{"uri", "a:b"}}));
   BOOST_TEST(!admits(*filter, "notifications/resources/updated", {{"uri", "a:c"}}));
   BOOST_TEST(!admits(*filter, "notifications/message", {}));
-  auto frame = parse_json_object(encode_acknowledged(rpc_id{std::int64_t{0}}, *filter));
+  auto frame = parse_json_object(encode_acknowledged(rpc_id(std::int64_t{0}), *filter));
   BOOST_REQUIRE(frame);
   auto& params = frame->at("params");
   BOOST_TEST(params.at("_meta").at("io.modelcontextprotocol/subscriptionId").as_int64() == 0);
   BOOST_TEST(params.at("notifications").at("toolsListChanged").as_bool());
-  auto end = parse_json_object(encode_listen_end(rpc_id{"x"}));
+  auto end = parse_json_object(encode_listen_end(rpc_id(std::string_view{"x"})));
   BOOST_REQUIRE(end);
   BOOST_TEST(end->at("result").at("resultType").as_string() == "complete");
   for (auto* bad : {"{}", R"({"notifications":3})", R"({"notifications":{"toolsListChanged":1}})",

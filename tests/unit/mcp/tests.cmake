@@ -1,4 +1,7 @@
 list(APPEND unit_sources
+  unit/mcp/authorization_test.cpp
+  unit/mcp/client_request_test.cpp
+  unit/mcp/era_probe_test.cpp
   unit/mcp/era_test.cpp
   unit/mcp/event_ring_test.cpp
   unit/mcp/http_rules_test.cpp
@@ -7,6 +10,8 @@ list(APPEND unit_sources
   unit/mcp/mirror_test.cpp
   unit/mcp/offers_test.cpp
   unit/mcp/request_state_test.cpp
+  unit/mcp/remote_tools_test.cpp
+  unit/mcp/server_message_test.cpp
   unit/mcp/sse_test.cpp
   unit/mcp/stateless_test.cpp
   unit/mcp/tool_filter_test.cpp
