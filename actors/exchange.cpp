@@ -313,8 +313,11 @@ void exchange_state::on_note(const std::string& method, const std::string& text)
 void exchange_state::on_ask(const std::string& ask, const std::string& method,
                             const std::string& params) {
   auto capability = mcp::capability_of(method);
-  bool may = !capability.empty() && mcp::declares(request().client.capabilities, capability)
-             && mcp::may_require_input(request().method) && questions.size() < questions_max;
+  bool declared = mcp::declares(request().client.capabilities, capability);
+  if (!capability.empty() && !declared && open)
+    return lacks(capability);
+  bool may = !capability.empty() && declared && mcp::may_require_input(request().method)
+             && questions.size() < questions_max;
   if (!may) {
     self->send(worker, atom::relay_v, refusal_of(ask, "The client does not support " + method));
     return;
@@ -322,6 +325,18 @@ void exchange_state::on_ask(const std::string& ask, const std::string& method,
   questions[ask] = {method, object_or_empty(params)};
   if (open)
     ask_client();
+}
+
+/// The server needs something that the client cannot give: the request is refused (N8).
+void exchange_state::lacks(std::string_view capability) {
+  json::object required;
+  required[json::string_view{capability.data(), capability.size()}] = json::object{};
+  questions.clear();
+  finish(
+    mcp::stateless_status_of(mcp::code_missing_capability),
+    mcp::encode_error(request().id, mcp::code_missing_capability,
+                      "The request needs the client capability " + std::string{capability} + ".",
+                      json::object{{"requiredCapabilities", std::move(required)}}));
 }
 
 void exchange_state::on_done(const std::string& text) {
@@ -373,14 +388,14 @@ void exchange_state::seal(json::object& result) const {
   auto state = find_string(result, "requestState");
   if (state)
     result["requestState"] =
-      mcp::seal_state({0, {}, *state}, scope(), parts.unix_time(), parts.settings->state_key);
+      mcp::seal_state({0, {}, *state, 0}, scope(), parts.unix_time(), parts.settings->state_key);
 }
 
 void exchange_state::ask_client() {
   std::vector<mcp::input_question> wanted;
   for (auto& [key, x] : questions)
     wanted.push_back({key, x.method, x.params});
-  auto state = mcp::seal_state({self->id(), parts.settings->node_name, {}}, scope(),
+  auto state = mcp::seal_state({self->id(), parts.settings->node_name, {}, posts}, scope(),
                                parts.unix_time(), parts.settings->state_key);
   mcp::server_info server;
   server.version = parts.settings->version;

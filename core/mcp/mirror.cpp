@@ -98,7 +98,9 @@ std::optional<std::string> decode_mirrored(std::string_view value) {
   if (!is_wrapped(value))
     return std::string{value};
   auto inside = value.substr(prefix.size(), value.size() - prefix.size() - suffix.size());
-  auto decoded = from_base64(inside);
+  // Base64 with its padding: what is lenient here could be read in two ways on the way to us.
+  constexpr std::size_t base64_group = 4;
+  auto decoded = inside.size() % base64_group == 0 ? from_base64(inside) : std::nullopt;
   if (!decoded || !is_utf8(*decoded))
     return std::nullopt;
   return decoded;

@@ -48,7 +48,8 @@ std::string seal_state(const request_state& x, const state_scope& scope, std::in
   auto payload = json::serialize(json::object{{"until", now + request_state_seconds},
                                               {"exchange", x.exchange},
                                               {"node", x.node},
-                                              {"upstream", x.upstream}});
+                                              {"upstream", x.upstream},
+                                              {"round", x.round}});
   return to_base64url(payload) + '.' + to_base64url(signature(payload, scope, key));
 }
 
@@ -68,6 +69,7 @@ result<request_state> open_state(std::string_view text, const state_scope& scope
   x.exchange = static_cast<std::uint64_t>(find_integer(*object, "exchange").value_or(0));
   x.node = find_string(*object, "node").value_or("");
   x.upstream = find_string(*object, "upstream").value_or("");
+  x.round = static_cast<std::uint64_t>(find_integer(*object, "round").value_or(0));
   return x;
 }
 

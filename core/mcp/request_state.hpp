@@ -38,6 +38,8 @@ struct request_state {
   std::string node;
   /// The upstream's own state, unread; empty when it has none.
   std::string upstream;
+  /// Tells the states of an exchange's rounds apart.
+  std::uint64_t round = 0;
 };
 
 /// Signs a state with HMAC-SHA-256.

@@ -15,16 +15,17 @@ constexpr std::int64_t now = 1'000'000;
 BOOST_AUTO_TEST_SUITE(request_state_test)
 
 BOOST_AUTO_TEST_CASE(a_state_opens_for_what_it_was_made_for) {
-  auto text = seal_state({7, "node-1", "theirs"}, scope, now, "key");
+  auto text = seal_state({7, "node-1", "theirs", 3}, scope, now, "key");
   auto x = open_state(text, scope, now + request_state_seconds, "key");
   BOOST_REQUIRE(x);
   BOOST_TEST(x->exchange == 7u);
   BOOST_TEST(x->node == "node-1");
   BOOST_TEST(x->upstream == "theirs");
+  BOOST_TEST(x->round == 3u);
 }
 
 BOOST_AUTO_TEST_CASE(anything_else_is_refused) {
-  auto text = seal_state({7, "node-1", "theirs"}, scope, now, "key");
+  auto text = seal_state({7, "node-1", "theirs", 3}, scope, now, "key");
   BOOST_TEST(!open_state(text, scope, now + request_state_seconds + 1, "key"));
   BOOST_TEST(!open_state(text, scope, now, "other key"));
   for (auto member : {&state_scope::platform, &state_scope::end_user, &state_scope::app,
