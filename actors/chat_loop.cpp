@@ -32,14 +32,21 @@ void chat_loop_state::begin(const model_info& model) {
   relay.emplace(responses::chat_relay_args{"chatcmpl-" + to_hex(random_bytes(16)),
                                            parts.unix_time(), model.slug, request.stream,
                                            request.include_usage});
-  model_turn::order order{1, 1, body, responses::estimate_input_tokens(body),
-                          responses::output_tokens_bound(body)};
+  model_turn::order order{
+    1,      1, body, responses::estimate_input_tokens(body), responses::output_tokens_bound(body),
+    keyed()};
   model_turn::callbacks then;
   then.admitted = [this](const caf::error& problem) {
     if (left)
       return turn->held() ? client_left() : self->quit();
     if (problem)
       refuse(problem);
+  };
+  then.repeated = [this](const std::string& completion) {
+    if (left)
+      return;
+    deliver(relay->feed(completion));
+    answer(relay->finish(body));
   };
   then.refused = [this](int status, const std::string& text) {
     auto problem = responses::upstream_status_error(status, text);
@@ -52,6 +59,11 @@ void chat_loop_state::begin(const model_info& model) {
       turn->cancel();
       ended({});
     }
+  };
+  then.usage_so_far = [this] {
+    auto x = relay->partial();
+    responses::complete_usage(x, body);
+    return x.usage;
   };
   then.ended = [this](const caf::error& transport) { ended(transport); };
   turn->begin(std::move(order), std::move(then));
@@ -78,6 +90,8 @@ void chat_loop_state::ended(const caf::error& transport) {
   if (problem) {
     outcome.status = to_string(code_of(problem));
     outcome.error_message = message_of(problem);
+  } else if (keyed()) {
+    outcome.result = json::serialize(responses::completion_json(end->turn, {}));
   }
   turn->settle(outcome, [this, end](const caf::error& unsettled) {
     if (left)
@@ -154,7 +168,7 @@ loop_actor::behavior_type chat_loop(loop_actor::stateful_pointer<chat_loop_state
   state.who = std::move(args.who);
   state.call = std::move(args.call);
   state.request = std::move(args.request);
-  state.id = {uuid4()};
+  state.id = {state.keyed() ? uuid5(state.call->idempotency, "loop") : uuid4()};
   state.seen = {"loop", state.id.value, self->clock().now()};
   state.turn.emplace(self, state.parts, state.who, state.call->id, state.id, "chat.completion");
   state.call->sink->on_closed(

@@ -32,6 +32,8 @@ struct chat_loop_state {
   /// Stops the model and ends the hold; then the actor ends.
   void stop_work(const char* status, bool charge);
   void shut_down();
+  /// Whether the request has an Idempotency-Key.
+  bool keyed() const { return !call->idempotency.empty(); }
 
   loop_actor::pointer self;
   node_parts parts;

@@ -150,14 +150,15 @@ struct tool_job {
   std::string arguments;
   hold_id hold;
   request_id request;
-  /// See admission::durable.
-  bool durable = false;
+  /// The call has an idempotency key, from which `hold` derives: one that was made and paid for
+  /// before is answered again, one that came to nothing is tried again.
+  bool keyed = false;
 };
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, tool_job& x) {
   return f(caf::meta::type_name("callboard::tool_job"), x.who, x.app, x.tool, x.arguments, x.hold,
-           x.request, x.durable);
+           x.request, x.keyed);
 }
 
 /// What a tool answered. A provider's refusal is a result with `is_error`, not an error of ours

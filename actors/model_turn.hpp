@@ -23,15 +23,23 @@ public:
     json::object body;
     std::int64_t input_tokens_estimate = 0;
     std::int64_t output_tokens_max = 0;
+    /// The request has an Idempotency-Key: a turn that was made and paid for before is repeated
+    /// from what it gave, one that came to nothing is tried again.
+    bool keyed = false;
   };
 
   struct callbacks {
     /// The hold is placed and the request is on its way; or why not (nothing is held then).
     std::function<void(const caf::error&)> admitted;
+    /// Instead of the following: what the settled turn of an earlier try gave
+    /// (result_of_turn::result). Nothing is held and nothing is to be settled.
+    std::function<void(const std::string&)> repeated;
     /// The model refused with a status other than 2xx, all of whose body is here.
     std::function<void(int status, const std::string& body)> refused;
     /// Bytes of a 2xx answer.
     std::function<void(const std::string&)> bytes;
+    /// What the answer has used so far, for a checkpoint.
+    std::function<responses::token_usage()> usage_so_far;
     /// The end of a 2xx answer, or of the transport. Settle now.
     std::function<void(const caf::error&)> ended;
   };
@@ -43,6 +51,8 @@ public:
     responses::token_usage usage;
     std::string status = "success";
     std::string error_message;
+    /// What a keyed turn gave, for `repeated`.
+    std::string result = {};
   };
 
   model_turn(loop_actor::pointer self, node_parts parts, principal who, request_id request,
@@ -81,6 +91,10 @@ public:
 
 private:
   void admit(const tenant_actor& tenant);
+  void take_ticket(const hold_ticket& ticket);
+  void repeat();
+  void refuse(const caf::error& why);
+  void note_progress();
   void invoke();
 
   loop_actor::pointer self_;
@@ -96,6 +110,8 @@ private:
   hold_id hold_;
   bool held_ = false;
   bool admitting_ = false;
+  /// Tries at this turn whose holds had ended without a charge.
+  int tries_ = 0;
   fetch_id fetching_ = 0;
   std::uint64_t fetches_ = 0;
   int status_ = 0;
@@ -103,6 +119,7 @@ private:
   micro_usd charged_;
   std::optional<micro_usd> balance_;
   caf::actor_clock::time_point begun_{};
+  caf::actor_clock::time_point noted_{};
 };
 
 } // namespace callboard

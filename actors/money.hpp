@@ -38,8 +38,7 @@ struct admission {
   std::string prices;
   std::chrono::milliseconds ttl{15 * 60 * 1000};
   /// The hold must be in PostgreSQL before the work begins, so that a retry after a crash finds it:
-  /// requests with an Idempotency-Key. Turns always are; other tool calls may be admitted in
-  /// memory.
+  /// keyed requests. Turns always are; other tool calls may be admitted in memory.
   bool durable = false;
 };
 
@@ -81,13 +80,15 @@ struct settlement {
   std::string error_message;
   /// "response", "chat.completion" or "mcp_tool", for the log row.
   std::string request_type;
+  /// What keyed work gave, kept with its hold for a repetition; empty otherwise.
+  std::string result;
 };
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, settlement& x) {
   return f(caf::meta::type_name("callboard::settlement"), x.id, x.charge, x.actual, x.input_tokens,
            x.cached_tokens, x.output_tokens, x.estimated, x.latency_ms, x.status, x.error_message,
-           x.request_type);
+           x.request_type, x.result);
 }
 
 /// What the end of a hold came to.

@@ -8,6 +8,7 @@
 #include "core/base/limits.hpp"
 #include "core/connectors/catalogue.hpp"
 #include "core/mcp/sse.hpp"
+#include "core/responses/chat_completion.hpp"
 #include "core/responses/stored_conversation.hpp"
 #include "core/responses/wire.hpp"
 
@@ -25,6 +26,9 @@ http_headers failure_headers(errc code, int status, bool paid) {
     headers.push_back({"Retry-After", "1"});
   return headers;
 }
+
+/// Bytes that a response's id is made of.
+constexpr std::size_t response_id_bytes = 16;
 
 /// OpenAI's own models want the bound under its newer name; compatible servers know the older one.
 bool wants_newer_bound(const model_info& model) {
@@ -202,8 +206,9 @@ void response_loop_state::list_tools(const responses::list_tools& x) {
 void response_loop_state::invoke(responses::invoke_model& x) {
   body = x.body;
   stream.emplace();
-  model_turn::order order{x.iteration, limits::loop_iterations_max, std::move(x.body),
-                          x.input_tokens_estimate, x.output_tokens_max};
+  model_turn::order order{x.iteration,         limits::loop_iterations_max,
+                          std::move(x.body),   x.input_tokens_estimate,
+                          x.output_tokens_max, keyed()};
   model_turn::callbacks then;
   then.admitted = [this](const caf::error& problem) {
     if (left)
@@ -214,8 +219,21 @@ void response_loop_state::invoke(responses::invoke_model& x) {
     for (auto& frame : std::exchange(held_frames, {}))
       deliver_frame(std::move(frame));
   };
+  then.repeated = [this](const std::string& completion) {
+    if (left)
+      return;
+    stream->feed(completion);
+    auto again = stream->finish();
+    responses::complete_usage(again, body);
+    perform(rules->turn_finished(std::move(again), now()));
+  };
   then.refused = [this](int status, const std::string& text) { model_refused(status, text); };
   then.bytes = [this](const std::string& bytes) { model_bytes(bytes); };
+  then.usage_so_far = [this] {
+    auto so_far = stream->partial();
+    responses::complete_usage(so_far, body);
+    return so_far.usage;
+  };
   then.ended = [this](const caf::error& transport) { model_ended(transport); };
   turn->begin(std::move(order), std::move(then));
 }
@@ -248,6 +266,8 @@ void response_loop_state::turn_over(responses::turn x) {
   if (x.error) {
     outcome.status = to_string(code_of(x.error));
     outcome.error_message = message_of(x.error);
+  } else if (keyed()) {
+    outcome.result = json::serialize(responses::completion_json(x, {}));
   }
   auto ended = std::make_shared<responses::turn>(std::move(x));
   // The client learns of the turn's end when it is paid for, durably.
@@ -269,7 +289,8 @@ void response_loop_state::run_tool(const responses::run_tool& x) {
                x.name,
                json::serialize(x.arguments),
                billing::tool_hold(id, rules->iterations(), x.call),
-               call->id};
+               call->id,
+               keyed()};
   self->request(actor, limits::tool_call_timeout, atom::run_v, job)
     .then(
       [this, number = x.call](const tool_result& result) {
@@ -290,7 +311,8 @@ void response_loop_state::tool_failed(std::size_t number, const caf::error& why)
     self->send(node.mapped(), atom::cancel_v);
   // Money and the store end the loop (R130, I26); anything else is a failed tool that the model
   // hears of (C29).
-  if (status_of(code) == 402 || code == errc::store_unavailable || code == errc::shutting_down)
+  if (status_of(code) == 402 || code == errc::store_unavailable || code == errc::shutting_down
+      || code == errc::request_in_progress)
     return perform(rules->failed(why, now()));
   perform(rules->tool_finished(number, {true, message_of(why)}, now()));
 }
@@ -398,8 +420,11 @@ loop_actor::behavior_type response_loop(loop_actor::stateful_pointer<response_lo
   state.who = std::move(args.who);
   state.call = std::move(args.call);
   state.request = std::move(args.request);
-  state.id = {uuid4()};
-  state.response_id = responses::make_response_id(random_bytes(16));
+  // A keyed request that is run again is the same loop, so that it finds its turns.
+  state.id = {state.keyed() ? uuid5(state.call->idempotency, "loop") : uuid4()};
+  state.response_id =
+    responses::make_response_id(state.keyed() ? sha256(state.id.value).substr(0, response_id_bytes)
+                                              : random_bytes(response_id_bytes));
   state.seen = {"loop", state.id.value, self->clock().now()};
   state.turn.emplace(self, state.parts, state.who, state.call->id, state.id, "response");
   state.call->sink->on_closed(

@@ -60,6 +60,8 @@ struct response_loop_state {
   void shut_down();
   void quit_when_settled();
   std::int64_t now() const { return parts.unix_time(); }
+  /// Whether the request has an Idempotency-Key.
+  bool keyed() const { return !call->idempotency.empty(); }
 
   loop_actor::pointer self;
   node_parts parts;

@@ -8,6 +8,7 @@
 #include "actors/tool_call.hpp"
 #include "actors/tool_lists.hpp"
 #include "core/base/digest.hpp"
+#include "core/base/idempotency.hpp"
 #include "core/base/limits.hpp"
 #include "core/mcp/http_rules.hpp"
 #include "core/mcp/sse.hpp"
@@ -233,10 +234,19 @@ void session_state::call_tool(const exchange_ptr& x, const mcp::rpc_request& req
     return answer(x, mcp::encode_error(
                        request.id, make_problem(errc::over_limit,
                                                 "Too many requests are running in this session.")));
+  auto repeat_key = idempotency::key_of(call->meta, x->post->call->headers);
+  if (!repeat_key)
+    return answer(x, mcp::encode_error(request.id, repeat_key.error()));
   auto actor = self->spawn(tool_call, tool_call_args{args.parts});
   calls.emplace(key, running{actor, x, request.id});
   tool_job job{x->post->who, args.record.app,  call->name, json::serialize(call->arguments),
                {uuid4()},    x->post->call->id};
+  if (*repeat_key) {
+    // Sent again, the message has another id (facts reliability.md 4.1): the key tells.
+    job.hold = {idempotency::operation_of(
+      {job.who.platform, job.who.end_user, "tools/call " + job.app}, **repeat_key)};
+    job.keyed = true;
+  }
   self->request(actor, limits::tool_call_timeout, atom::run_v, job)
     .then([this, x, id = request.id](const tool_result& result) { tool_answered(x, id, result); },
           [this, x, id = request.id](caf::error& why) { tool_failed(x, id, why); });

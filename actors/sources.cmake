@@ -1,4 +1,5 @@
 target_sources(callboard_actors PRIVATE
+  answer_keeper.cpp
   authenticator.cpp
   call.cpp
   calls/apps.cpp
@@ -12,6 +13,7 @@ target_sources(callboard_actors PRIVATE
   calls/table.cpp
   chat_loop.cpp
   connection.cpp
+  crash_point.cpp
   directory.cpp
   endpoint.cpp
   front.cpp

@@ -1,5 +1,6 @@
 #include "actors/tool_call.hpp"
 
+#include "actors/crash_point.hpp"
 #include "actors/metrics.hpp"
 #include "actors/promise_book.hpp"
 #include "actors/store_query.hpp"
@@ -16,6 +17,10 @@ namespace {
 /// I52).
 constexpr auto resend_delay = std::chrono::milliseconds{300};
 constexpr auto resend_wait_max = std::chrono::seconds{2};
+
+/// A hold outlives its call surely, and the call's node not by much: only then is it given up.
+constexpr std::chrono::milliseconds hold_ttl =
+  limits::tool_call_timeout + limits::store_timeout * 2 + std::chrono::seconds{30};
 
 /// Of an error that much goes into the log row.
 constexpr std::size_t log_text_bytes_max = 500;
@@ -35,6 +40,25 @@ connectors::outcome refused(std::string text) {
   connectors::outcome x;
   x.is_error = true;
   x.text = std::move(text);
+  return x;
+}
+
+/// What a keyed call gave, for its repetition.
+std::string outcome_text(const connectors::outcome& x) {
+  json::object kept{{"text", x.text}, {"is_error", x.is_error}};
+  if (x.structured)
+    kept["structured"] = *x.structured;
+  return json::serialize(kept);
+}
+
+/// Undoes outcome_text().
+connectors::outcome read_outcome(const std::string& kept) {
+  auto object = json::parse(kept).as_object();
+  connectors::outcome x;
+  x.text = to_std(object.at("text").as_string());
+  x.is_error = object.at("is_error").as_bool();
+  if (auto* structured = find_object(object, "structured"))
+    x.structured = *structured;
   return x;
 }
 
@@ -91,27 +115,58 @@ void tool_call_state::prepare(const credentials& opened) {
 
 void tool_call_state::admit() {
   admission what;
-  what.id = job.hold;
+  what.id = billing::try_hold(job.hold, tries);
   what.request_hash = sha256(job.tool + '\n' + job.arguments);
   what.kind = hold_kind::mcp;
   what.end_user = job.who.end_user;
   what.subject = job.tool;
   what.app = job.app;
   what.request = job.request;
-  what.durable = job.durable;
+  what.durable = job.keyed;
+  what.ttl = hold_ttl;
   self->request(tenant, limits::store_timeout * 2, atom::admit_v, what)
-    .then(
-      [this](const hold_ticket& ticket) {
-        // A pending one is our own: the lane repeats a commit that it is in doubt about.
-        if (ticket.existed != 0 && ticket.existed != 'P')
-          return fail(make_problem(errc::conflict, "This tool call was made before."));
-        hold = ticket;
-        if (finished) // cancelled meanwhile
-          settle(cancelled());
-        else
-          send();
-      },
-      [this](caf::error& x) { fail(store_error(std::move(x))); });
+    .then([this](const hold_ticket& ticket) { take_ticket(ticket); },
+          [this](caf::error& x) { fail(store_error(std::move(x))); });
+}
+
+void tool_call_state::take_ticket(const hold_ticket& ticket) {
+  // Without a key, a pending one is our own: the lane repeats a commit that it is in doubt about.
+  if (ticket.existed == 0 || (ticket.existed == 'P' && !job.keyed)) {
+    crash_point("tool_admitted");
+    hold = ticket;
+    if (finished) // cancelled meanwhile
+      settle(cancelled());
+    else
+      send();
+  } else if (job.keyed && ticket.existed == 'S') {
+    repeat();
+  } else if (job.keyed && ticket.existed == 'P') {
+    fail(still_running());
+  } else if (job.keyed && ++tries < limits::keyed_tries_max) {
+    admit();
+  } else {
+    fail(make_problem(errc::conflict, "This tool call was made before."));
+  }
+}
+
+void tool_call_state::repeat() {
+  query(
+    self, args.parts.store, job.who.platform, "hold/result",
+    {store_value::text(billing::try_hold(job.hold, tries).value)},
+    [this](store_rows& rows) {
+      if (rows.empty())
+        return fail(make_problem(errc::conflict,
+                                 "This call was made and paid for, but what it gave was lost. Use "
+                                 "another idempotency key."));
+      store_row row{rows, 0};
+      auto seen = read_outcome(row.text("body"));
+      hold_ticket earlier{};
+      earlier.free = row.boolean("free");
+      hold = earlier;
+      finished = true;
+      deliver(seen, {});
+    },
+    [this](const caf::error& x) { fail(x); });
 }
 
 void tool_call_state::send() {
@@ -216,13 +271,20 @@ void tool_call_state::settle(const connectors::outcome& seen) {
   // PostgreSQL refuses half a character, and with it the settlement.
   if (seen.is_error)
     what.error_message = std::string{connectors::cut_text(seen.text, log_text_bytes_max)};
+  if (job.keyed && seen.counts)
+    what.result = outcome_text(seen);
+  crash_point("tool_answered");
   self->request(tenant, limits::store_timeout * 2, atom::settle_v, what)
-    .then([this, seen](const receipt& paid) { deliver(seen, paid); },
-          [this, seen](const caf::error& x) {
-            // The call had its effect; its hold stays and the sweeper resolves it.
-            args.parts.metrics->log_problem(job.request, x);
-            deliver(seen, {});
-          });
+    .then(
+      [this, seen](const receipt& paid) {
+        crash_point("tool_settled");
+        deliver(seen, paid);
+      },
+      [this, seen](const caf::error& x) {
+        // The call had its effect; its hold stays and the sweeper resolves it.
+        args.parts.metrics->log_problem(job.request, x);
+        deliver(seen, {});
+      });
 }
 
 void tool_call_state::deliver(const connectors::outcome& seen, const receipt& paid) {

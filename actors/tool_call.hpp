@@ -22,6 +22,8 @@ struct tool_call_state {
   void connected(const connection_actor& found);
   void prepare(const credentials& opened);
   void admit();
+  void take_ticket(const hold_ticket& ticket);
+  void repeat();
   void send();
   void answered(const http_response& answer);
   void no_answer(const caf::error& why);
@@ -46,6 +48,8 @@ struct tool_call_state {
   /// The request on its way, or 0.
   fetch_id fetching = 0;
   std::uint64_t fetches = 0;
+  /// Tries at a keyed call whose holds had ended without a charge.
+  int tries = 0;
   bool refreshed = false;
   bool resent = false;
   bool finished = false;

@@ -4,6 +4,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include "actors/crash_point.hpp"
 #include "actors/store_query.hpp"
 #include "actors/wallet_rows.hpp"
 #include "core/base/digest.hpp"
@@ -167,11 +168,11 @@ void wallet_writer::not_reserved(const batch_of_holds& batch, const caf::error& 
       continue;
     }
     // In doubt: what may have been placed is given back as soon as PostgreSQL is there.
-    if (away && !hold->what.durable)
+    if (away)
       query(
         self_, parts_.store, platform_, "wallet/resolve",
         {store_value::text(hold->what.id.value), store_value::text("V"), store_value::integer(0),
-         store_value::null()},
+         store_value::null(), store_value::null()},
         [](store_rows&) {}, [](const caf::error&) {}, true);
     refuse(hold, why);
   }
@@ -288,6 +289,7 @@ void wallet_writer::grew(const end_user_id& payer, const hold_id& block, const s
     std::chrono::milliseconds usable = block_usable_for;
     if (row.maybe_text("usable_ms"))
       usable = std::min(usable, std::chrono::milliseconds{row.integer("usable_ms")});
+    crash_point("block_reserved");
     blocks_.grown(payer, block, {row.integer("amount")}, now, now + usable);
     arm_timer();
   }
@@ -358,6 +360,7 @@ void wallet_writer::settle(const settlement& what, on_receipt done) {
 }
 
 void wallet_writer::run_bookings(std::vector<booking> items) {
+  crash_point("block_booking");
   auto batch = std::make_shared<std::vector<booking>>(std::move(items));
   json::array rows_in;
   for (auto& [call, end, done] : *batch)
@@ -367,6 +370,7 @@ void wallet_writer::run_bookings(std::vector<booking> items) {
     {store_value::text(json::serialize(rows_in)),
      store_value::integer(limits::free_calls_per_month)},
     [this, batch](store_rows& rows) {
+      crash_point("block_booked");
       receipt paid;
       if (!rows.empty()) { // else it waits in the lane's journal
         store_row row{rows, 0};
@@ -422,11 +426,7 @@ void wallet_writer::run_endings(std::vector<ending_hold> items) {
       endings_.done();
   };
   if (batch->size() == 1) {
-    auto& end = batch->front().end;
-    query(self_, parts_.store, platform_, "wallet/resolve",
-          {store_value::text(end.id.value), store_value::text(end.charge ? "S" : "V"),
-           store_value::integer(end.charge ? end.actual.value : 0),
-           store_value::text(json::serialize(log_of(end)))},
+    query(self_, parts_.store, platform_, "wallet/resolve", ending_values(batch->front().end),
           on_rows, on_error, true);
     return;
   }

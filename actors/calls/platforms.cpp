@@ -83,11 +83,13 @@ void wallet_topup(call_self self) {
   auto description = fields.text("description", 1, description_bytes_max);
   if (fields.problem())
     return state.fail(fields.problem());
-  auto repeat_key = find_header(state.call->headers, "Idempotency-Key");
+  // A repetition whose first answer was lost with its node finds the row by the operation.
+  auto& operation = state.call->idempotency;
+  bool keyed = !operation.empty();
   state.run("wallet/topup",
             {store_value::integer(amount.value), store_value::text(description),
-             repeat_key ? store_value::text(std::string{*repeat_key}) : store_value::null(),
-             repeat_key ? store_value::bytes(sha256(json::serialize(*body))) : store_value::null()},
+             keyed ? store_value::text(operation) : store_value::null(),
+             keyed ? store_value::bytes(sha256(json::serialize(*body))) : store_value::null()},
             [self](store_rows& rows) {
               store_row row{rows, 0};
               auto code = rows.empty() ? std::string{} : row.text("code");

@@ -9,6 +9,7 @@ callboard_tests(actors
   actors/chat_loop_test.cpp
   actors/connection_test.cpp
   actors/directory_test.cpp
+  actors/idempotency_test.cpp
   actors/lane_test.cpp
   actors/mcp_test.cpp
   actors/messages_test.cpp

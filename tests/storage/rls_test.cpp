@@ -65,7 +65,8 @@ struct two_platforms : store_fixture {
     run({mine,
          "wallet/resolve",
          {store_value::text(hold), store_value::text("S"), store_value::integer(50),
-          store_value::text(R"({"error_message":"canary-7f3a"})")}});
+          store_value::text(R"({"error_message":"canary-7f3a"})"),
+          store_value::text("canary-7f3a")}});
   }
 
   /// Parameters for every statement that reads, naming the canary platform's rows.
@@ -91,6 +92,7 @@ struct two_platforms : store_fixture {
             {"wallet/transactions", {page, limit}},
             {"wallet/holds", {page, limit}},
             {"hold/find", {text(hold)}},
+            {"hold/result", {text(hold)}},
             {"loop/show", {text(loop)}},
             {"budget/show", {text(user)}},
             {"usage/show", {store_value::integer(100)}},
@@ -109,7 +111,8 @@ struct two_platforms : store_fixture {
 };
 
 bool reads(std::string_view name) {
-  for (auto verb : {"/find", "/list", "list", "/show", "/transactions", "/holds", "/history"})
+  for (auto verb :
+       {"/find", "/list", "list", "/show", "/transactions", "/holds", "/history", "/result"})
     if (name.ends_with(verb))
       return true;
   return false;
@@ -174,7 +177,7 @@ BOOST_FIXTURE_TEST_CASE(no_statement_changes_another_platforms_rows, two_platfor
     {other, "budget/set", {text(user), text("5"), text("daily"), text("t"), text("t")}}};
   for (const auto& call : calls)
     BOOST_TEST(run(call).empty(), call.statement);
-  auto rows = run({other, "wallet/resolve", {text(open_hold), text("V"), text("0"), null}});
+  auto rows = run({other, "wallet/resolve", {text(open_hold), text("V"), text("0"), null, null}});
   BOOST_TEST(store_row(rows, 0).text("code") == "not_found");
 }
 

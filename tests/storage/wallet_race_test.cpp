@@ -105,7 +105,8 @@ BOOST_AUTO_TEST_CASE(invariants_hold_under_random_load_with_takeovers) {
                       store_value::text(how < 7   ? "S"
                                         : how < 8 ? "V"
                                                   : "E"),
-                      store_value::integer(pick(800)), store_value::text("{}")}};
+                      store_value::integer(pick(800)), store_value::text("{}"),
+                      store_value::null()}};
       conn.run(std::vector<store_call>{call, end});
     }
   };

@@ -73,7 +73,7 @@ BOOST_AUTO_TEST_CASE(an_unknown_hold_is_not_found_and_a_bad_outcome_is_an_error)
     return code({tenant,
                  "wallet/resolve",
                  {store_value::text(x.hold), store_value::text(how), std::move(actual),
-                  store_value::null()}});
+                  store_value::null(), store_value::null()}});
   };
   BOOST_TEST((bad("X", store_value::integer(0)) == errc::internal));
   BOOST_TEST((bad("S", store_value::integer(-1)) == errc::internal));
@@ -328,7 +328,7 @@ BOOST_AUTO_TEST_CASE(the_sweeper_settles_checkpoints_and_releases_the_rest) {
              == "S40,E0,E0,P0");
   BOOST_TEST(balance() == 960);
   BOOST_TEST(database.cell("SELECT used FROM free_quota") == "0");
-  BOOST_TEST(resolved(lost.hold, "S", 50) == "already");
+  BOOST_TEST(resolved(lost.hold, "S", 50) == "late");
   verify();
 }
 

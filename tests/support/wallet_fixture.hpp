@@ -64,11 +64,11 @@ struct wallet_fixture : store_fixture {
   }
 
   store_rows resolve(const std::string& hold, const std::string& how, std::int64_t actual,
-                     const char* log = "{}") {
+                     const char* log = "{}", const std::string& result = {}) {
     return run({tenant,
                 "wallet/resolve",
                 {store_value::text(hold), store_value::text(how), store_value::integer(actual),
-                 log != nullptr ? store_value::text(log) : store_value::null()}});
+                 log != nullptr ? store_value::text(log) : store_value::null(), maybe(result)}});
   }
 
   std::string resolved(const std::string& hold, const std::string& how, std::int64_t actual = 0) {

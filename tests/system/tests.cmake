@@ -20,6 +20,8 @@ callboard_system_test(responses 180)
 callboard_system_test(provider_faults 240)
 callboard_system_test(billing 240)
 callboard_system_test(outage 300)
+callboard_system_test(idempotency 240)
+callboard_system_test(crash 600)
 callboard_system_test(operations 300)
 # Includes installing the packages, the first time.
 callboard_system_test(clients 600)
