@@ -52,6 +52,25 @@ CREATE POLICY own_rows ON hold_result TO callboard_app
 CREATE POLICY all_rows ON hold_result TO callboard_system USING (true) WITH CHECK (true);
 GRANT SELECT, INSERT, UPDATE, DELETE ON hold_result TO callboard_app, callboard_system;
 
+CREATE TABLE operation_effect (
+  id          uuid NOT NULL,
+  platform_id uuid NOT NULL DEFAULT tenant() REFERENCES platform ON DELETE CASCADE,
+  body        jsonb NOT NULL,
+  created_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
+  PRIMARY KEY (platform_id, id)
+);
+COMMENT ON TABLE operation_effect IS
+  'What a keyed change of money did, written with the change: a repetition whose first answer was '
+  'lost with its node finds it here and changes nothing.';
+COMMENT ON COLUMN operation_effect.id IS 'As in idempotency.';
+CREATE INDEX operation_effect_age ON operation_effect (created_at);
+ALTER TABLE operation_effect ENABLE ROW LEVEL SECURITY;
+ALTER TABLE operation_effect FORCE ROW LEVEL SECURITY;
+CREATE POLICY own_rows ON operation_effect TO callboard_app
+  USING (platform_id = tenant()) WITH CHECK (platform_id = tenant());
+CREATE POLICY all_rows ON operation_effect TO callboard_system USING (true) WITH CHECK (true);
+GRANT SELECT, INSERT, UPDATE, DELETE ON operation_effect TO callboard_app, callboard_system;
+
 -- Claims a keyed request for attempt `a` on node `n`. Codes: new | again (an earlier attempt is
 -- over without an answer) | running | done (with the answer) | mismatch. `alone`: no other node can
 -- hold a claim, so those of another node name are dead.

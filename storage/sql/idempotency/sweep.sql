@@ -12,5 +12,11 @@ WITH answers AS (
     SELECT platform_id, hold_id FROM hold_result WHERE created_at < in_ms(-$2::bigint)
     LIMIT $1::bigint FOR UPDATE SKIP LOCKED)
   RETURNING 1
+), effects AS (
+  DELETE FROM operation_effect WHERE (platform_id, id) IN (
+    SELECT platform_id, id FROM operation_effect WHERE created_at < in_ms(-$2::bigint)
+    LIMIT $1::bigint FOR UPDATE SKIP LOCKED)
+  RETURNING 1
 )
-SELECT (SELECT count(*) FROM answers) + (SELECT count(*) FROM results) AS deleted
+SELECT (SELECT count(*) FROM answers) + (SELECT count(*) FROM results)
+  + (SELECT count(*) FROM effects) AS deleted
