@@ -1,1 +1,3 @@
-target_sources(callboard_core PRIVATE billing/block_book.cpp billing/prices.cpp)
+target_sources(callboard_core PRIVATE billing/block_book.cpp billing/booking.cpp
+  billing/explanation.cpp billing/explanation_json.cpp billing/prices.cpp billing/telling.cpp
+  billing/verification.cpp)

@@ -4,6 +4,7 @@ callboard_tests(storage
   storage/budget_test.cpp
   storage/embedded_cluster_test.cpp
   storage/idempotency_test.cpp
+  storage/explain_test.cpp
   storage/journal_test.cpp
   storage/key_ring_test.cpp
   storage/migrator_test.cpp
