@@ -4,11 +4,7 @@ The packages are pinned in clients/package-lock.json and installed once into the
 new enough Node with them; only npm itself must be there.
 """
 
-import fcntl
-import hashlib
 import json
-import os
-import shutil
 import subprocess
 import unittest
 from pathlib import Path
@@ -16,53 +12,27 @@ from pathlib import Path
 import cases
 from cases import SystemTest, main
 from harness import Trouble, connections_to, eventually, port_of
+from node_packages import environment, install, node_program
 from tenants import micros, settled
 
 SOURCES = Path(__file__).resolve().parent / "clients"
-INSTALL_SECONDS = 400
 CASE_SECONDS = 60
 MODEL_POST = "POST /model/v1/chat/completions"
 ISSUE_POST = "POST /github/api/repos/octocat/hello-world/issues"
 
 
 def install_clients():
-    """The folder with scripts and packages; installed anew when the lock file changed."""
-    folder = Path(cases.BINARY).resolve().parents[1] / "node-clients"
-    folder.mkdir(parents=True, exist_ok=True)
-    lock_text = (SOURCES / "package-lock.json").read_bytes()
-    stamp, wanted = folder / "installed", hashlib.sha256(lock_text).hexdigest()
-    with open(folder / "lock", "w", encoding="ascii") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        for source in SOURCES.iterdir():
-            shutil.copy(source, folder / source.name)
-        if not stamp.exists() or stamp.read_text() != wanted:
-            stamp.unlink(missing_ok=True)
-            done = subprocess.run(["npm", "ci", "--no-audit", "--no-fund"], cwd=folder,
-                                  capture_output=True, text=True, check=False,
-                                  timeout=INSTALL_SECONDS)
-            if done.returncode != 0:
-                raise Trouble(f"npm ci: {done.stdout}{done.stderr}")
-            stamp.write_text(wanted)
-    return folder
-
-
-def node_program(folder):
-    """The pinned Node."""
-    found = list(folder.glob("node_modules/node-linux-*/bin/node"))
-    if len(found) != 1:
-        raise Trouble(f"there is no Node for this machine in {folder}: {found}")
-    return found[0]
+    """The folder with scripts and packages."""
+    return install(SOURCES, Path(cases.BINARY).resolve().parents[1] / "node-clients")
 
 
 class Script:
     """A running case of a script."""
 
     def __init__(self, folder, script, case, given):
-        # Proxies of the machine have no business with loopback.
-        environment = {k: v for k, v in os.environ.items() if "proxy" not in k.lower()}
-        environment["CALLBOARD_TEST"] = json.dumps(given)
         self.process = subprocess.Popen(
-            [str(node_program(folder)), script, case], cwd=folder, env=environment, text=True,
+            [str(node_program(folder)), script, case], cwd=folder, text=True,
+            env=environment(folder, CALLBOARD_TEST=json.dumps(given)),
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
     def wait_for(self, line):
