@@ -58,10 +58,10 @@ DIRECT = tuple(x for x in SETUPS if not SETUPS[x].gateway)
 THROUGH_CALLBOARD = tuple(x for x in SETUPS if SETUPS[x].gateway)
 
 
-def register_server(platform, slug, url, prefix=""):
+def register_server(platform, slug, url, prefix="", auth=None):
     """Makes a remote server an app of a platform. The only place that knows the shape of this."""
     return platform.ask("POST", "/mcp/servers", {
-        "slug": slug, "url": url, "prefix": prefix, "auth": {"type": "none"},
+        "slug": slug, "url": url, "prefix": prefix, "auth": auth or {"type": "none"},
     })
 
 
@@ -120,6 +120,11 @@ class Standing:
             shutil.rmtree(self.folder, ignore_errors=True)
 
 
+def fixture_state(fixture_url):
+    """What a fixture counted, the requests it got, how many sessions it has."""
+    return fetch("GET", fixture_url.removesuffix("/mcp") + "/control/state").json()
+
+
 def counters(fixture_url):
     """What a fixture counted."""
-    return fetch("GET", fixture_url.removesuffix("/mcp") + "/control/state").json()["counters"]
+    return fixture_state(fixture_url)["counters"]
