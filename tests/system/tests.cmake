@@ -23,6 +23,7 @@ callboard_system_test(outage 300)
 callboard_system_test(operations 300)
 # Includes installing the packages, the first time.
 callboard_system_test(clients 600)
+callboard_system_test(python_clients 600)
 callboard_system_test(session_memory 600)
 
 add_test(NAME system.demo
