@@ -13,12 +13,14 @@ can show passes.
 
 import argparse
 import json
+import os
 import sys
-from pathlib import Path
 
 from report import update_readme
 from setups import DIRECT, SETUPS, THROUGH_CALLBOARD, Standing
 from suite import REVISIONS, Suite
+
+from cases import write_junit
 
 GROUPS = {"direct*": DIRECT, "gateway": THROUGH_CALLBOARD, "all": DIRECT + THROUGH_CALLBOARD}
 LOG_LINES_SHOWN = 40
@@ -74,7 +76,18 @@ def compare(suite, revision, failing):
         print(f"    passing directly, so the gateway's: {', '.join(ours)}")
 
 
-def run_set(suite, standing, revision):
+def as_cases(setup, revision, run, failing):
+    """The scored scenarios, for tests/report.py."""
+    found = []
+    for name in sorted({x.name for x in run.scenarios.values() if x.scored} | set(failing)):
+        troubles = run.scenarios[name].troubles() if name in run.scenarios else ["it did not run"]
+        exempt = name not in failing and not run.scenarios[name].passed
+        kind = "failure" if name in failing else "skipped" if exempt else ""
+        found.append((f"{setup.name} {revision} {name}", kind, "; ".join(troubles), 0.0))
+    return found
+
+
+def run_set(suite, standing, revision, cases):
     setup = standing.setup
     run = suite.test_server(standing.url, revision, setup.name)
     missing = sorted(set(suite.required(revision, "server")) - set(run.scenarios))
@@ -88,6 +101,9 @@ def run_set(suite, standing, revision):
     # The suite decides as well, unless it fails for what is exempt.
     unexplained = run.exit_code != 0 and not failing and passed == len(scored)
     keep(suite, setup, revision, run, failing)
+    cases += as_cases(setup, revision, run, failing)
+    if unexplained:
+        cases.append((f"{setup.name} {revision} exit code", "failure", run.output[-1000:], 0.0))
     if setup.gateway:
         compare(suite, revision, failing)
     return not failing and not unexplained
@@ -121,17 +137,17 @@ def main():
     if given.update_readme:
         update_readme(suite.results)
         return 0
-    good = True
+    good, cases = True, []
     for setup in chosen_setups(given.setups):
         print(f"{setup.name}: {setup.title}", flush=True)
         with Standing(setup, given.binary, suite.folder) as standing:
             for revision in [given.revision] if given.revision else setup.revisions:
                 good &= (run_scenario(suite, standing, revision, given.scenario)
-                         if given.scenario else run_set(suite, standing, revision))
+                         if given.scenario else run_set(suite, standing, revision, cases))
+    if os.environ.get("CALLBOARD_JUNIT") and cases:
+        write_junit(os.environ["CALLBOARD_JUNIT"], cases)
     return 0 if good else 1
 
 
 if __name__ == "__main__":
-    # A build folder by any name: results lie beside the installed packages.
-    sys.path.insert(0, str(Path(__file__).resolve().parent))
     sys.exit(main())

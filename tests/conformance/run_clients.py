@@ -10,6 +10,7 @@ The scenarios run one after the other, since the suite itself would start all at
 
 import argparse
 import json
+import os
 import shlex
 import sys
 from contextlib import closing, nullcontext
@@ -17,6 +18,7 @@ from pathlib import Path
 
 from suite import REVISIONS, Suite
 
+from cases import write_junit
 from tenants import World
 
 DRIVER = Path(__file__).resolve().parent / "client_driver.py"
@@ -54,11 +56,13 @@ def show_checks(run, world):
         print("\n".join(world.node.said().splitlines()[-LOG_LINES_SHOWN:]))
 
 
-def run_set(suite, world, revision, names):
+def run_set(suite, world, revision, names, cases):
     results, failing = {}, []
     for name in names:
         scenario = run_one(suite, world, revision, name).scenarios[name]
         results[name] = scenario.as_json()
+        cases.append((f"{revision} {name}", "" if scenario.passed else "failure",
+                      "; ".join(scenario.troubles()), 0.0))
         print(f"  {'pass' if scenario.passed else 'FAIL'}  {name}", flush=True)
         if not scenario.passed:
             failing.append(name)
@@ -83,7 +87,7 @@ def main():
     suite = Suite(given.binary)
     suite.results.mkdir(exist_ok=True)
     world = None if given.without_callboard else World(given.binary)
-    good = True
+    good, cases = True, []
     with nullcontext() if world is None else closing(world):
         for revision in [given.revision] if given.revision else REVISIONS:
             if given.scenario:
@@ -93,7 +97,9 @@ def main():
                 continue
             names = (DRIVER_ALONE[revision] if world is None
                      else suite.required(revision, "client"))
-            good &= run_set(suite, world, revision, names)
+            good &= run_set(suite, world, revision, names, cases)
+    if os.environ.get("CALLBOARD_JUNIT") and cases:
+        write_junit(os.environ["CALLBOARD_JUNIT"], cases)
     return 0 if good else 1
 
 
