@@ -21,6 +21,7 @@ from setups import DIRECT, SETUPS, THROUGH_CALLBOARD, Standing
 from suite import REVISIONS, Suite
 
 from cases import write_junit
+from harness import Trouble
 
 GROUPS = {"direct*": DIRECT, "gateway": THROUGH_CALLBOARD, "all": DIRECT + THROUGH_CALLBOARD}
 LOG_LINES_SHOWN = 40
@@ -140,10 +141,15 @@ def main():
     good, cases = True, []
     for setup in chosen_setups(given.setups):
         print(f"{setup.name}: {setup.title}", flush=True)
-        with Standing(setup, given.binary, suite.folder) as standing:
-            for revision in [given.revision] if given.revision else setup.revisions:
-                good &= (run_scenario(suite, standing, revision, given.scenario)
-                         if given.scenario else run_set(suite, standing, revision, cases))
+        try:
+            with Standing(setup, given.binary, suite.folder) as standing:
+                for revision in [given.revision] if given.revision else setup.revisions:
+                    good &= (run_scenario(suite, standing, revision, given.scenario)
+                             if given.scenario else run_set(suite, standing, revision, cases))
+        except Trouble as trouble:
+            print(f"  it does not stand: {trouble}")
+            cases.append((f"{setup.name} stands", "error", str(trouble), 0.0))
+            good = False
     if os.environ.get("CALLBOARD_JUNIT") and cases:
         write_junit(os.environ["CALLBOARD_JUNIT"], cases)
     return 0 if good else 1
