@@ -26,6 +26,8 @@ callboard_system_test(crash 600)
 callboard_system_test(operations 300)
 # Includes installing the packages, the first time.
 callboard_system_test(clients 600)
+callboard_system_test(python_clients 600)
+callboard_system_test(session_memory 600)
 
 add_test(NAME system.demo
   COMMAND ${Python3_EXECUTABLE} -B ${PROJECT_SOURCE_DIR}/ops/demo.py $<TARGET_FILE:callboard>)
