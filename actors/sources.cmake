@@ -1,4 +1,5 @@
 target_sources(callboard_actors PRIVATE
+  answer_headers.cpp
   authenticator.cpp
   call.cpp
   calls/apps.cpp
@@ -8,6 +9,7 @@ target_sources(callboard_actors PRIVATE
   calls/oauth.cpp
   calls/ops.cpp
   calls/platforms.cpp
+  calls/rate_limits.cpp
   calls/responses.cpp
   calls/table.cpp
   chat_loop.cpp
@@ -18,6 +20,7 @@ target_sources(callboard_actors PRIVATE
   lane.cpp
   metrics.cpp
   model_turn.cpp
+  request_limiter.cpp
   response_loop.cpp
   session.cpp
   sweeper.cpp

@@ -5,6 +5,7 @@
 
 #include "actors/interfaces.hpp"
 #include "actors/node.hpp"
+#include "core/base/wait_meter.hpp"
 #include "core/connectors/render.hpp"
 #include "core/connectors/shape.hpp"
 
@@ -46,6 +47,7 @@ struct tool_call_state {
   /// The request on its way, or 0.
   fetch_id fetching = 0;
   std::uint64_t fetches = 0;
+  wait_meter waits;
   bool refreshed = false;
   bool resent = false;
   bool finished = false;
