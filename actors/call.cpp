@@ -1,5 +1,6 @@
 #include "actors/call.hpp"
 
+#include "actors/answer_headers.hpp"
 #include "actors/answer_keeper.hpp"
 #include "actors/calls/table.hpp"
 #include "actors/metrics.hpp"
@@ -27,14 +28,6 @@ std::optional<std::string> bearer_key(const http_headers& headers) {
 caf::error no_key() {
   return make_problem(errc::invalid_api_key,
                       "No API key was given. Send 'Authorization: Bearer <key>'.");
-}
-
-/// The seconds that an error tells the caller to wait.
-std::optional<std::int64_t> retry_after_of(const caf::error& problem) {
-  json::object details;
-  merge_details(details, problem);
-  auto* wait = details.if_contains("retry_after");
-  return wait && wait->is_int64() ? std::optional{wait->get_int64()} : std::nullopt;
 }
 
 /// Whether a key of that kind may use the endpoint (R41, R42, I8).

@@ -72,9 +72,13 @@ void chat_loop_state::begin(const model_info& model) {
 void chat_loop_state::deliver(std::vector<std::string> frames) {
   for (auto& frame : frames) {
     if (!std::exchange(streaming, true)) {
-      call->sink->start_stream(200, {{"Content-Type", "text/event-stream; charset=utf-8"},
-                                     {"Cache-Control", "no-cache, no-transform"},
-                                     {"X-Accel-Buffering", "no"}});
+      http_headers headers{{"Content-Type", "text/event-stream; charset=utf-8"},
+                           {"Cache-Control", "no-cache, no-transform"},
+                           {"X-Accel-Buffering", "no"}};
+      // What it costs is known when the head is long sent.
+      auto known = facts();
+      add_headers(headers, {std::nullopt, std::nullopt, known.overhead, known.limits});
+      call->sink->start_stream(200, std::move(headers));
       self->delayed_send(self, limits::stream_keepalive_interval, atom::tick_v);
     }
     call->sink->send(std::move(frame));
@@ -112,8 +116,9 @@ void chat_loop_state::answer(responses::chat_relay::ending end) {
     deliver(std::move(end.frames));
     call->sink->end_stream(true);
   } else {
-    call->sink->finish(
-      {200, {{"Content-Type", "application/json"}}, json::serialize(end.completion)});
+    http_headers headers{{"Content-Type", "application/json"}};
+    add_headers(headers, facts());
+    call->sink->finish({200, std::move(headers), json::serialize(end.completion)});
   }
   self->quit();
 }
@@ -127,9 +132,15 @@ void chat_loop_state::refuse(const caf::error& problem) {
   http_headers headers{{"Content-Type", "application/json"}};
   if (status == 503)
     headers.push_back({"Retry-After", "1"});
+  add_retry_headers(headers, problem);
   call->sink->finish({status, std::move(headers), error_body(problem, call->id)});
   if (!turn->held() && !turn->admitting())
     self->quit();
+}
+
+answer_facts chat_loop_state::facts() const {
+  return {turn->charged(), who.kind == key_kind::platform ? turn->balance() : std::nullopt,
+          overhead_since(call->received_at, self->clock().now(), turn->waited()), turn->limits()};
 }
 
 void chat_loop_state::client_left() { stop_work("client_disconnected", true); }

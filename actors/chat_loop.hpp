@@ -4,6 +4,7 @@
 #include <string>
 
 #include "actors/activity.hpp"
+#include "actors/answer_headers.hpp"
 #include "actors/interfaces.hpp"
 #include "actors/model_turn.hpp"
 #include "actors/node.hpp"
@@ -34,6 +35,7 @@ struct chat_loop_state {
   void shut_down();
   /// Whether the request has an Idempotency-Key.
   bool keyed() const { return !call->idempotency.empty(); }
+  answer_facts facts() const;
 
   loop_actor::pointer self;
   node_parts parts;

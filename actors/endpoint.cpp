@@ -34,6 +34,12 @@ std::string_view to_string(endpoint x) {
     return "end_user_patch";
   case endpoint::end_user_delete:
     return "end_user_delete";
+  case endpoint::rate_limits_get:
+    return "rate_limits_get";
+  case endpoint::rate_limits_put:
+    return "rate_limits_put";
+  case endpoint::rate_limits_delete:
+    return "rate_limits_delete";
   case endpoint::key_create:
     return "key_create";
   case endpoint::key_list:
@@ -60,6 +66,8 @@ std::string_view to_string(endpoint x) {
     return "logs_list";
   case endpoint::me_mcp_config:
     return "me_mcp_config";
+  case endpoint::me_rate_limits:
+    return "me_rate_limits";
   case endpoint::models_list:
     return "models_list";
   case endpoint::responses_create:

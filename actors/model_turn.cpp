@@ -1,10 +1,13 @@
 #include "actors/model_turn.hpp"
 
+#include <algorithm>
+
 #include "actors/crash_point.hpp"
 #include "actors/metrics.hpp"
 #include "actors/store_query.hpp"
 #include "core/base/digest.hpp"
 #include "core/base/limits.hpp"
+#include "core/connectors/absolute_url.hpp"
 
 namespace callboard {
 namespace {
@@ -14,6 +17,16 @@ constexpr std::size_t refusal_bytes_max = 16u * 1024;
 
 /// What a running turn has used is noted that often: the most that the death of a node can cost us.
 constexpr auto checkpoint_interval = std::chrono::seconds{5};
+
+/// Output tokens that a turn is counted with until the real number is known. The bound of a request
+/// is no estimate: most name none, and a model's own is many times what it usually answers.
+constexpr std::int64_t output_tokens_guess = 1000;
+
+/// Which server it was, without what else its address may say.
+std::string host_of(const std::string& url) {
+  auto parts = connectors::parse_absolute_url(url);
+  return parts ? parts->host : std::string{};
+}
 
 bool is_success(int status) { return status >= 200 && status < 300; }
 
@@ -54,6 +67,9 @@ void model_turn::admit(const tenant_actor& tenant) {
                                              {"output", model_.price.output_per_million.value},
                                              {"markup_ppm", model_.markup_ppm}});
   what.durable = order_.keyed;
+  what.counted_requests = order_.number == 1 ? 1 : 0;
+  what.counted_tokens =
+    order_.input_tokens_estimate + std::min(order_.output_tokens_max, output_tokens_guess);
   hold_ = what.id;
   self_->request(tenant_, limits::store_timeout * 2, atom::admit_v, what)
     .then([this](const hold_ticket& ticket) { take_ticket(ticket); },
@@ -62,11 +78,13 @@ void model_turn::admit(const tenant_actor& tenant) {
 
 void model_turn::take_ticket(const hold_ticket& ticket) {
   bool keyed = order_.keyed;
+  limits_ = ticket.limits;
   // Without a key, a pending one is our own: the lane repeats a commit that it is in doubt about.
   if (ticket.existed == 0 || (ticket.existed == 'P' && !keyed)) {
     crash_point("turn_admitted");
     admitting_ = false;
     held_ = true;
+    counted_ = ticket.counted;
     then_.admitted({});
     if (held_ && fetching_ == 0)
       invoke();
@@ -111,6 +129,7 @@ void model_turn::invoke() {
   fetch.timeout = limits::model_turn_timeout;
   fetch.idle_timeout = limits::model_idle_timeout;
   fetch.body_bytes_max = limits::model_response_bytes_max;
+  waits_.begin(self_->clock().now());
   self_->send(parts_.http, atom::stream_v, fetch, fetch_listener_actor{self_});
 }
 
@@ -136,6 +155,12 @@ void model_turn::settle(const result_of_turn& outcome,
   what.request_type = request_type_;
   what.result = outcome.result;
   crash_point("turn_answered");
+  what.provider = host_of(model_.base_url);
+  what.provider_model = model_.provider_model;
+  if (counted_.tokens > 0) {
+    what.counted_for = who_.end_user;
+    what.counted = std::exchange(counted_, {});
+  }
   parts_.metrics->count_turn(model_.slug, outcome.status, usage.input, usage.output);
   self_->request(tenant_, limits::store_timeout * 2, atom::settle_v, what)
     .then(
@@ -153,8 +178,10 @@ void model_turn::settle(const result_of_turn& outcome,
 }
 
 void model_turn::cancel() {
-  if (fetching_ != 0)
-    self_->send(parts_.http, atom::cancel_v, std::exchange(fetching_, 0));
+  if (fetching_ == 0)
+    return;
+  waits_.end(self_->clock().now());
+  self_->send(parts_.http, atom::cancel_v, std::exchange(fetching_, 0));
 }
 
 void model_turn::on_head(fetch_id id, const http_response& head) {
@@ -191,6 +218,7 @@ void model_turn::on_done(fetch_id id, const caf::error& problem) {
   if (id != fetching_)
     return;
   fetching_ = 0;
+  waits_.end(self_->clock().now());
   if (!problem && !is_success(status_))
     then_.refused(status_, refusal_);
   else

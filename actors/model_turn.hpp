@@ -6,6 +6,7 @@
 
 #include "actors/interfaces.hpp"
 #include "actors/node.hpp"
+#include "core/base/wait_meter.hpp"
 #include "core/responses/token_usage.hpp"
 
 namespace callboard {
@@ -82,6 +83,10 @@ public:
   micro_usd charged() const noexcept { return charged_; }
   /// What the wallet had left after the latest turn, when known.
   std::optional<micro_usd> balance() const noexcept { return balance_; }
+  /// How long the model was waited for.
+  std::chrono::microseconds waited() const { return waits_.total(self_->clock().now()); }
+  /// Where the user's rate limits stood after the latest admission.
+  const billing::limits_standing& limits() const noexcept { return limits_; }
 
   // -- messages of the http client, passed on by the actor --------------------
 
@@ -118,6 +123,9 @@ private:
   std::string refusal_;
   micro_usd charged_;
   std::optional<micro_usd> balance_;
+  billing::counted_use counted_;
+  billing::limits_standing limits_;
+  wait_meter waits_;
   caf::actor_clock::time_point begun_{};
   caf::actor_clock::time_point noted_{};
 };

@@ -151,8 +151,11 @@ void response_loop_state::refuse(const caf::error& problem) {
   // C28: a tool item for an app that is not connected is a mistake in the request.
   auto status = code_of(problem) == errc::app_not_connected ? 422 : status_of(code_of(problem));
   parts.metrics->count_answer(call->target, status);
-  call->sink->finish(
-    {status, failure_headers(code_of(problem), status, admitted), error_body(problem, call->id)});
+  auto headers = failure_headers(code_of(problem), status, admitted);
+  add_retry_headers(headers, problem);
+  if (admitted)
+    add_headers(headers, facts());
+  call->sink->finish({status, std::move(headers), error_body(problem, call->id)});
   quit_when_settled();
 }
 
@@ -295,6 +298,8 @@ void response_loop_state::run_tool(const responses::run_tool& x) {
     .then(
       [this, number = x.call](const tool_result& result) {
         tools.erase(number);
+        tools_charged = tools_charged + result.paid.charged;
+        note_wait(result.waited);
         if (left || over)
           return quit_when_settled();
         perform(rules->tool_finished(number, {result.is_error, result.text}, now()));
@@ -302,8 +307,15 @@ void response_loop_state::run_tool(const responses::run_tool& x) {
       [this, number = x.call](const caf::error& why) { tool_failed(number, why); });
 }
 
+void response_loop_state::note_wait(std::chrono::microseconds waited) {
+  longest_wait = std::max(longest_wait, waited);
+  if (tools.empty())
+    tools_waited += std::exchange(longest_wait, {});
+}
+
 void response_loop_state::tool_failed(std::size_t number, const caf::error& why) {
   auto node = tools.extract(number);
+  note_wait({});
   if (left || over)
     return quit_when_settled();
   auto code = code_of(why);
@@ -323,9 +335,13 @@ void response_loop_state::deliver_frame(std::string frame) {
     return;
   }
   if (!std::exchange(streaming, true)) {
-    call->sink->start_stream(200, {{"Content-Type", "text/event-stream; charset=utf-8"},
-                                   {"Cache-Control", "no-cache, no-transform"},
-                                   {"X-Accel-Buffering", "no"}});
+    http_headers headers{{"Content-Type", "text/event-stream; charset=utf-8"},
+                         {"Cache-Control", "no-cache, no-transform"},
+                         {"X-Accel-Buffering", "no"}};
+    // What it costs is known when the head is long sent.
+    auto known = facts();
+    add_headers(headers, {std::nullopt, std::nullopt, known.overhead, known.limits});
+    call->sink->start_stream(200, std::move(headers));
     self->delayed_send(self, limits::stream_keepalive_interval, atom::tick_v);
   }
   call->sink->send(std::move(frame));
@@ -336,8 +352,11 @@ void response_loop_state::succeed(const responses::succeed& x) {
     if (std::exchange(over, true))
       return;
     parts.metrics->count_answer(call->target, 200);
-    if (!request.stream)
-      call->sink->finish({200, {{"Content-Type", "application/json"}}, text});
+    if (!request.stream) {
+      http_headers headers{{"Content-Type", "application/json"}};
+      add_headers(headers, facts());
+      call->sink->finish({200, std::move(headers), text});
+    }
     end_answer();
   });
 }
@@ -375,6 +394,13 @@ void response_loop_state::end_answer() {
   if (streaming)
     call->sink->end_stream(true);
   quit_when_settled();
+}
+
+answer_facts response_loop_state::facts() const {
+  return {turn->charged() + tools_charged,
+          who.kind == key_kind::platform ? turn->balance() : std::nullopt,
+          overhead_since(call->received_at, self->clock().now(), turn->waited() + tools_waited),
+          turn->limits()};
 }
 
 void response_loop_state::client_left() { stop_work("client_disconnected", true); }

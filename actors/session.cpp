@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "actors/answer_headers.hpp"
 #include "actors/metrics.hpp"
 #include "actors/promise_book.hpp"
 #include "actors/store_query.hpp"
@@ -247,6 +248,7 @@ void session_state::call_tool(const exchange_ptr& x, const mcp::rpc_request& req
       {job.who.platform, job.who.end_user, "tools/call " + job.app}, **repeat_key)};
     job.keyed = true;
   }
+  job.is_request = true;
   self->request(actor, limits::tool_call_timeout, atom::run_v, job)
     .then([this, x, id = request.id](const tool_result& result) { tool_answered(x, id, result); },
           [this, x, id = request.id](caf::error& why) { tool_failed(x, id, why); });
@@ -260,6 +262,11 @@ void session_state::tool_answered(const exchange_ptr& x, const mcp::rpc_id& id,
   if (!result.structured.empty())
     if (auto object = parse_json_object(result.structured))
       content.structured = std::move(*object);
+  if (!x->post->body.batch) // one cannot speak for the others
+    add_headers(x->headers,
+                {result.paid.charged, std::nullopt,
+                 overhead_since(x->post->call->received_at, self->clock().now(), result.waited),
+                 result.limits});
   answer(x, mcp::encode_result(id, mcp::call_tool_result(content, x->version)));
 }
 
@@ -277,6 +284,8 @@ void session_state::tool_failed(const exchange_ptr& x, const mcp::rpc_id& id,
   if (code == errc::timeout)
     self->send(node.mapped().actor, atom::cancel_v);
   args.parts.metrics->log_problem(x->post->call->id, why);
+  if (!x->post->body.batch)
+    add_limit_headers(x->headers, why);
   answer(x, mcp::encode_error(id, for_rpc(why)), status_of(code) == 503 ? 503 : 200);
 }
 
@@ -291,6 +300,7 @@ void session_state::answer(const exchange_ptr& x, std::string message, int statu
   if (--x->missing > 0)
     return;
   auto headers = answer_headers();
+  headers.insert(headers.end(), x->headers.begin(), x->headers.end());
   if (x->status == 503)
     headers.push_back({"Retry-After", "1"});
   if (x->answers.empty()) // all was cancelled: a stream that ends without an answer (L13)

@@ -1,5 +1,6 @@
 target_sources(callboard_actors PRIVATE
   answer_keeper.cpp
+  answer_headers.cpp
   authenticator.cpp
   call.cpp
   calls/apps.cpp
@@ -9,6 +10,7 @@ target_sources(callboard_actors PRIVATE
   calls/oauth.cpp
   calls/ops.cpp
   calls/platforms.cpp
+  calls/rate_limits.cpp
   calls/responses.cpp
   calls/table.cpp
   chat_loop.cpp
@@ -20,6 +22,7 @@ target_sources(callboard_actors PRIVATE
   lane.cpp
   metrics.cpp
   model_turn.cpp
+  request_limiter.cpp
   response_loop.cpp
   session.cpp
   sweeper.cpp

@@ -124,6 +124,7 @@ void tool_call_state::admit() {
   what.request = job.request;
   what.durable = job.keyed;
   what.ttl = hold_ttl;
+  what.counted_requests = job.is_request ? 1 : 0;
   self->request(tenant, limits::store_timeout * 2, atom::admit_v, what)
     .then([this](const hold_ticket& ticket) { take_ticket(ticket); },
           [this](caf::error& x) { fail(store_error(std::move(x))); });
@@ -175,6 +176,7 @@ void tool_call_state::send() {
   auto request = plan->request();
   if (!request)
     return conclude(refused(message_of(request.error())));
+  waits.begin(self->clock().now());
   fetching = make_fetch_id(self->id(), ++fetches);
   fetch_request fetch;
   fetch.id = fetching;
@@ -189,6 +191,7 @@ void tool_call_state::send() {
 }
 
 void tool_call_state::answered(const http_response& answer) {
+  waits.end(self->clock().now());
   fetching = 0;
   if (finished)
     return;
@@ -207,6 +210,7 @@ void tool_call_state::answered(const http_response& answer) {
 }
 
 void tool_call_state::no_answer(const caf::error& why) {
+  waits.end(self->clock().now());
   fetching = 0;
   if (finished)
     return;
@@ -222,14 +226,17 @@ void tool_call_state::no_answer(const caf::error& why) {
 
 void tool_call_state::refresh_and_resend(connectors::outcome seen) {
   refreshed = true;
+  waits.begin(self->clock().now());
   self->request(connection, limits::token_call_timeout * 2, atom::refresh_v, access_token)
     .then(
       [this](const credentials& opened) {
+        waits.end(self->clock().now());
         access_token = opened.access_token;
         plan->use_token(access_token);
         send();
       },
       [this, seen = std::move(seen)](caf::error& x) mutable {
+        waits.end(self->clock().now());
         auto why = store_error(std::move(x));
         // Not renewed for now: connecting again would not help, waiting does.
         if (code_of(why) != errc::app_not_connected)
@@ -244,6 +251,7 @@ bool tool_call_state::resend_soon(const connectors::outcome& seen, bool harmless
   if (resent || !may)
     return false;
   resent = true;
+  waits.begin(self->clock().now());
   auto wait = seen.retry_after ? std::chrono::milliseconds{*seen.retry_after} : resend_delay;
   self->delayed_send(self, wait, atom::tick_v);
   return true;
@@ -267,6 +275,7 @@ void tool_call_state::settle(const connectors::outcome& seen) {
   what.latency_ms =
     std::chrono::duration_cast<std::chrono::milliseconds>(self->clock().now() - begun).count();
   what.request_type = "mcp_tool";
+  what.provider = job.app;
   what.status = seen.is_error ? "error" : "success";
   // PostgreSQL refuses half a character, and with it the settlement.
   if (seen.is_error)
@@ -295,6 +304,9 @@ void tool_call_state::deliver(const connectors::outcome& seen, const receipt& pa
     result.structured = json::serialize(*seen.structured);
   result.free = hold && hold->free;
   result.paid = paid;
+  result.waited = waits.total(self->clock().now());
+  if (hold)
+    result.limits = hold->limits;
   if (promise.pending())
     promise.deliver(std::move(result));
   self->quit();
@@ -337,7 +349,10 @@ tool_call_actor::behavior_type tool_call(tool_call_actor::stateful_pointer<tool_
     [self](atom::cancel) {
       self->state.cancel(make_problem(errc::cancelled, "The call was cancelled."));
     },
-    [self](atom::tick) { self->state.send(); },
+    [self](atom::tick) {
+      self->state.waits.end(self->clock().now());
+      self->state.send();
+    },
   };
 }
 

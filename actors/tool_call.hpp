@@ -5,6 +5,7 @@
 
 #include "actors/interfaces.hpp"
 #include "actors/node.hpp"
+#include "core/base/wait_meter.hpp"
 #include "core/connectors/render.hpp"
 #include "core/connectors/shape.hpp"
 
@@ -50,6 +51,7 @@ struct tool_call_state {
   std::uint64_t fetches = 0;
   /// Tries at a keyed call whose holds had ended without a charge.
   int tries = 0;
+  wait_meter waits;
   bool refreshed = false;
   bool resent = false;
   bool finished = false;

@@ -45,7 +45,9 @@ json::object log_of(const settlement& x) {
           {"latency_ms", x.latency_ms},
           {"status", x.status},
           {"error_message", without_zero(x.error_message)},
-          {"request_type", x.request_type}};
+          {"request_type", x.request_type},
+          {"provider_id", text_or_null(x.provider)},
+          {"provider_model_id", text_or_null(x.provider_model)}};
 }
 
 } // namespace
@@ -129,7 +131,8 @@ json::object booking_item(const admission& what, const std::string& price_id, co
           {"price_id", text_or_null(price_id)},
           {"amount", what.amount.value},
           {"log",
-           {{"latency_ms", end.latency_ms},
+           {{"provider_id", text_or_null(end.provider)},
+            {"latency_ms", end.latency_ms},
             {"status", end.status},
             {"error_message", without_zero(end.error_message)}}}};
 }

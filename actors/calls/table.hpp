@@ -53,6 +53,12 @@ void key_create(call_self self);
 void key_list(call_self self);
 void key_revoke(call_self self);
 
+// rate_limits.cpp
+void rate_limits_get(call_self self);
+void rate_limits_put(call_self self);
+void rate_limits_delete(call_self self);
+void me_rate_limits(call_self self);
+
 // apps.cpp
 void app_activate(call_self self);
 void app_list(call_self self);

@@ -4,6 +4,7 @@ include(${CMAKE_CURRENT_LIST_DIR}/../support/postgres.cmake)
 add_library(actor_test_support STATIC support/http_script.cpp support/node_fixture.cpp support/store_script.cpp)
 target_link_libraries(actor_test_support PUBLIC callboard_actors callboard_source_tree callboard_flags spdlog::spdlog)
 callboard_tests(actors
+  actors/answer_headers_test.cpp
   actors/authenticator_test.cpp
   actors/calls_test.cpp
   actors/chat_loop_test.cpp
@@ -14,6 +15,7 @@ callboard_tests(actors
   actors/mcp_test.cpp
   actors/messages_test.cpp
   actors/oauth_test.cpp
+  actors/rate_limit_test.cpp
   actors/response_loop_test.cpp
   actors/session_test.cpp
   actors/tenant_test.cpp

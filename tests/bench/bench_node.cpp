@@ -87,7 +87,7 @@ void bench_node::make_platform() {
        store_value::key_secret("unused too"), text("rt_live_"), text("bench")});
   auto kept = store_value::null();
   run(platform_, "platform/update",
-      {kept, kept, kept, kept, store_value::integer(0), kept, kept, kept, text("bench")});
+      {kept, kept, kept, kept, store_value::integer(0), kept, kept, kept, text("bench"), kept});
   run(platform_, "wallet/topup", {store_value::integer(money), kept, kept, kept});
   run({}, "tool_price/set", {text("global"), text(""), store_value::integer(100), text("bench")});
   run(platform_, "app/activate",

@@ -33,7 +33,7 @@ struct block_fixture : wallet_fixture {
                    {"subject", "github_get_issue"},
                    {"request_id", "req_1"},
                    {"amount", amount},
-                   {"log", {{"latency_ms", 5}, {"status", "success"}}}};
+                   {"log", {{"latency_ms", 5}, {"status", "success"}, {"provider_id", "github"}}}};
     if (!user.empty())
       x["end_user"] = user.value;
     return x;
@@ -71,7 +71,8 @@ BOOST_AUTO_TEST_CASE(calls_of_a_block_are_booked_once_and_its_rest_goes_back) {
   BOOST_TEST(balance() == 970);
   BOOST_TEST(available() == 700);
   BOOST_TEST(database.cell("SELECT count(*) FROM ledger WHERE type = 'mcp_usage'") == "2");
-  BOOST_TEST(database.cell("SELECT count(*) FROM request_log WHERE request_type = 'mcp_tool'")
+  BOOST_TEST(database.cell("SELECT count(*) FROM request_log WHERE request_type = 'mcp_tool' "
+                           "AND provider_id = 'github'")
              == "2");
   verify();
   give_back(block, 270);

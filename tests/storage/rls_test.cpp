@@ -45,6 +45,10 @@ struct two_platforms : store_fixture {
          "budget/set",
          {store_value::text(user), store_value::integer(1'000'000), store_value::text("monthly"),
           store_value::boolean(false), store_value::text(canary)}});
+    run({mine,
+         "rate_limit/set",
+         {store_value::text(user), store_value::integer(7), store_value::null(),
+          store_value::null(), store_value::text(canary)}});
   }
 
   void spend() {
@@ -95,6 +99,7 @@ struct two_platforms : store_fixture {
             {"hold/result", {text(hold)}},
             {"loop/show", {text(loop)}},
             {"budget/show", {text(user)}},
+            {"rate_limit/show", {text(user)}},
             {"usage/show", {store_value::integer(100)}},
             {"log/list", {page, limit, null, null}}};
   }
@@ -174,6 +179,11 @@ BOOST_FIXTURE_TEST_CASE(no_statement_changes_another_platforms_rows, two_platfor
     {other, "session/end_app", {text("github")}},
     {other, "response/delete", {text("resp_1"), text(user)}},
     {other, "hold/checkpoint", {text(open_hold), text("5"), null}},
+    {other, "rate_limit/set", {text(user), text("5"), null, null, text("t")}},
+    {other, "rate_limit/delete", {text(user), text("t")}},
+    {other,
+     "rate_limit/sync",
+     {text(R"([{"id":")" + user + R"(","day":1,"requests":1}])"), text(uuid4())}},
     {other, "budget/set", {text(user), text("5"), text("daily"), text("t"), text("t")}}};
   for (const auto& call : calls)
     BOOST_TEST(run(call).empty(), call.statement);

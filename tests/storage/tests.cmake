@@ -8,6 +8,7 @@ callboard_tests(storage
   storage/journal_test.cpp
   storage/key_ring_test.cpp
   storage/migrator_test.cpp
+  storage/rate_limit_test.cpp
   storage/records_test.cpp
   storage/rls_test.cpp
   storage/sealing_test.cpp

@@ -8,4 +8,5 @@ list(APPEND unit_sources
   unit/base/idempotency_test.cpp
   unit/base/json_test.cpp
   unit/base/money_test.cpp
-  unit/base/network_address_test.cpp)
+  unit/base/network_address_test.cpp
+  unit/base/wait_meter_test.cpp)
