@@ -1,6 +1,7 @@
 include(${CMAKE_CURRENT_LIST_DIR}/../support/postgres.cmake)
 callboard_tests(storage
   storage/block_test.cpp
+  storage/budget_ledger_test.cpp
   storage/budget_test.cpp
   storage/embedded_cluster_test.cpp
   storage/idempotency_test.cpp
@@ -16,4 +17,5 @@ callboard_tests(storage
   storage/store_test.cpp
   storage/wallet_race_test.cpp
   storage/wallet_test.cpp
+  storage/webhook_test.cpp
   LIBRARIES callboard_test_postgres callboard_storage TIMEOUT 180)
