@@ -46,6 +46,7 @@ sweeper_actor::behavior_type sweeper(sweeper_actor::stateful_pointer<sweeper_sta
       self->state.sweep("response/sweep", false);
       self->state.sweep("idempotency/sweep", false);
       self->state.sweep("rate_limit/sweep", false);
+      self->state.sweep("webhook/sweep", false);
     },
   };
 }

@@ -11,7 +11,8 @@ namespace {
 /// Kinds of actors that /inspect shows; "actors" is all of them.
 bool inspectable(const std::string& kind) {
   return kind == "actors" || kind == "tenant" || kind == "wallet" || kind == "session"
-         || kind == "loop" || kind == "connection" || kind == "authenticator";
+         || kind == "loop" || kind == "connection" || kind == "authenticator"
+         || kind == "dispatcher";
 }
 
 /// The platform that the query narrows a question to, or none.
@@ -140,7 +141,7 @@ void inspect_get(call_self self) {
   if (!inspectable(kind))
     return state.fail(make_problem(errc::not_found,
                                    "Inspect one of actors, tenant, wallet, session, loop, "
-                                   "connection, explain, ledger, holds."));
+                                   "connection, dispatcher, explain, ledger, holds."));
   if (kind == "wallet" && id.empty())
     return state.fail(
       make_problem(errc::invalid_field, "Say which platform: /inspect/wallet/{platform}.", "id"));

@@ -19,8 +19,9 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::array kinds{"actors",     "tenant",        "wallet",  "session", "loop",
-                           "connection", "authenticator", "explain", "ledger",  "holds"};
+constexpr std::array kinds{"actors",     "tenant",        "wallet",     "session", "loop",
+                           "connection", "authenticator", "dispatcher", "explain", "ledger",
+                           "holds"};
 /// Actors that do not answer within the node's own limit of 5 s are reported as such.
 constexpr auto patience = 10s;
 constexpr std::size_t answer_bytes_max = 64u * 1024 * 1024;
@@ -73,7 +74,7 @@ std::string describe(const json::object& answer) {
 result<void> check(const inspect_args& args) {
   if (std::find(kinds.begin(), kinds.end(), args.kind) == kinds.end())
     return bad_argument("KIND must be actors, tenant, wallet, session, loop, connection, "
-                        "authenticator, explain, ledger or holds.");
+                        "authenticator, dispatcher, explain, ledger or holds.");
   if (args.kind == "wallet" && args.id.empty())
     return bad_argument("The wallet of which platform? Give its id.");
   if (args.kind == "explain" && args.id.empty())
@@ -164,8 +165,8 @@ void add_inspect_command(CLI::App& root, command_builder& builder) {
     [args](const store_settings& settings) { return inspect(settings, *args); });
   app
     .add_option("KIND", args->kind,
-                "actors, tenant, wallet, session, loop, connection or authenticator; explain, "
-                "ledger verify, holds --stuck (these also without a node)")
+                "actors, tenant, wallet, session, loop, connection, authenticator or dispatcher; "
+                "explain, ledger verify, holds --stuck (these also without a node)")
     ->required();
   app.add_option("ID", args->id, "Only the one with this key; for explain, the request's id");
   app.add_option("--platform", args->platform, "With explain, ledger, holds: only this platform");

@@ -76,6 +76,7 @@ COMMENT ON COLUMN webhook_delivery.last_ms IS 'Milliseconds of the latest attemp
 CREATE INDEX webhook_delivery_due ON webhook_delivery (webhook_id, next_at) WHERE status = 'P';
 CREATE INDEX webhook_delivery_page ON webhook_delivery (webhook_id, created_at DESC, id);
 CREATE INDEX webhook_delivery_event ON webhook_delivery (outbox_id);
+CREATE INDEX webhook_delivery_claim ON webhook_delivery (claim) WHERE claim IS NOT NULL;
 ALTER TABLE webhook_delivery ENABLE ROW LEVEL SECURITY;
 ALTER TABLE webhook_delivery FORCE ROW LEVEL SECURITY;
 CREATE POLICY own_rows ON webhook_delivery TO callboard_app
