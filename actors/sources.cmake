@@ -4,6 +4,7 @@ target_sources(callboard_actors PRIVATE
   authenticator.cpp
   call.cpp
   calls/apps.cpp
+  calls/budgets.cpp
   calls/connections.cpp
   calls/end_users.cpp
   calls/mcp.cpp
@@ -13,10 +14,12 @@ target_sources(callboard_actors PRIVATE
   calls/rate_limits.cpp
   calls/responses.cpp
   calls/table.cpp
+  calls/webhooks.cpp
   chat_loop.cpp
   connection.cpp
   crash_point.cpp
   directory.cpp
+  dispatcher.cpp
   endpoint.cpp
   front.cpp
   lane.cpp

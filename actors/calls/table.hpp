@@ -43,6 +43,26 @@ void wallet_transactions(call_self self);
 void usage_get(call_self self);
 void logs_list(call_self self);
 
+// budgets.cpp
+void budget_create(call_self self);
+void budget_get(call_self self);
+void budget_patch(call_self self);
+void budget_topup(call_self self);
+void budget_debit(call_self self);
+void budget_transactions(call_self self);
+void me_budget(call_self self);
+
+// webhooks.cpp
+void webhook_create(call_self self);
+void webhook_list(call_self self);
+void webhook_get(call_self self);
+void webhook_patch(call_self self);
+void webhook_delete(call_self self);
+void webhook_test(call_self self);
+void webhook_deliveries(call_self self);
+void webhook_replay(call_self self);
+void webhook_replay_since(call_self self);
+
 // end_users.cpp
 void end_user_create(call_self self);
 void end_user_list(call_self self);

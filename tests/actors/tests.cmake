@@ -6,10 +6,12 @@ target_link_libraries(actor_test_support PUBLIC callboard_actors callboard_sourc
 callboard_tests(actors
   actors/answer_headers_test.cpp
   actors/authenticator_test.cpp
+  actors/budget_calls_test.cpp
   actors/calls_test.cpp
   actors/chat_loop_test.cpp
   actors/connection_test.cpp
   actors/directory_test.cpp
+  actors/dispatcher_test.cpp
   actors/idempotency_test.cpp
   actors/lane_test.cpp
   actors/mcp_test.cpp
