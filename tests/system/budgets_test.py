@@ -158,7 +158,7 @@ class Budgets(BudgetTest):
 
         data = eventually(refused, 3, 0.1, "the suspension to be noticed")
         self.assertEqual(data["code"], "payment_required")
-        self.assertEqual(data["reason"], "budget_suspended")
+        self.assertEqual(data["param"], "budget_suspended")
         self.assert_money_is_exact()
 
     def test_a_budget_that_replenishes_itself_never_refuses(self):
@@ -279,7 +279,7 @@ class Webhooks(BudgetTest):
 
     def test_a_redirect_is_a_failure_and_is_not_followed(self):
         self.sandbox.fault(f"POST /webhook/{self.name}", "redirect")
-        self.platform.ask("POST", f"/webhooks/{self.hook['id']}/test")
+        self.platform.call("POST", f"/webhooks/{self.hook['id']}/test")
         eventually(lambda: self.deliveries()[0]["last_status"] == 302, 5, what="the redirect")
         self.assertEqual(fetch("GET", f"{self.sandbox.url}/webhook/elsewhere").json(), [])
         self.assertEqual(self.deliveries()[0]["status"], "pending")
