@@ -91,9 +91,12 @@ void move(call_self self, const char* statement) {
     fields.refuse("metadata", "'metadata' may have at most 4 KiB as JSON.");
   if (fields.problem())
     return state.fail(fields.problem());
+  // A repetition whose first answer was lost with its node finds the move by the operation.
+  bool keyed = !state.call->idempotency.empty();
   state.run(statement,
             {store_value::text(state.path_field("end_user_id")), store_value::integer(amount.value),
              store_value::text(reason), store_value::text(metadata),
+             keyed ? store_value::text(state.call->idempotency) : store_value::null(),
              store_value::text(state.who.key.value)},
             [self, amount](store_rows& rows) { answer(self, rows, 201, amount); });
 }

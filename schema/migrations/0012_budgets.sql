@@ -39,6 +39,7 @@ CREATE TABLE budget_transaction (
   used_after  bigint NOT NULL,
   reason      text,
   metadata    jsonb NOT NULL DEFAULT '{}',
+  operation   uuid,
   at          timestamptz NOT NULL DEFAULT clock_timestamp(),
   PRIMARY KEY (platform_id, id),
   FOREIGN KEY (end_user_id, win) REFERENCES budget_window ON UPDATE CASCADE ON DELETE CASCADE,
@@ -52,6 +53,10 @@ COMMENT ON TABLE budget_transaction IS
 COMMENT ON COLUMN budget_transaction.amount IS 'Micro-US-dollars by which what remains changed.';
 COMMENT ON COLUMN budget_transaction.max_after IS 'Micro-US-dollars.';
 COMMENT ON COLUMN budget_transaction.used_after IS 'Micro-US-dollars.';
+COMMENT ON COLUMN budget_transaction.operation IS
+  'The keyed request that asked for it: a repetition whose first answer was lost finds the row.';
+CREATE UNIQUE INDEX budget_transaction_operation ON budget_transaction (platform_id, operation)
+  WHERE operation IS NOT NULL;
 CREATE INDEX budget_transaction_page ON budget_transaction (end_user_id, id DESC);
 ALTER TABLE budget_transaction ENABLE ROW LEVEL SECURITY;
 ALTER TABLE budget_transaction FORCE ROW LEVEL SECURITY;
@@ -88,21 +93,21 @@ COMMENT ON FUNCTION budget_json(budget) IS 'A budget in its present window as th
 -- -- moves --------------------------------------------------------------------
 
 -- Writes the row of a move after which the window is `w`, and its event; the row's id.
-CREATE FUNCTION budget_note(b budget, w budget_window, kind text, amt bigint, why text, meta jsonb)
-RETURNS budget_transaction LANGUAGE plpgsql AS $$
+CREATE FUNCTION budget_note(b budget, w budget_window, kind text, amt bigint, why text, meta jsonb,
+  op uuid DEFAULT NULL) RETURNS budget_transaction LANGUAGE plpgsql AS $$
 DECLARE x budget_transaction; event text;
 BEGIN
   INSERT INTO budget_transaction (platform_id, end_user_id, budget_id, win, type, amount, max_after,
-      used_after, reason, metadata)
+      used_after, reason, metadata, operation)
     VALUES (b.platform_id, b.end_user_id, b.id, w.win, kind, amt, w.lim + w.debited,
-      w.spent + w.debited, why, coalesce(meta, '{}')) RETURNING * INTO x;
+      w.spent + w.debited, why, coalesce(meta, '{}'), op) RETURNING * INTO x;
   event := CASE kind WHEN 'top_up' THEN 'budget.topped_up' WHEN 'replenish' THEN 'budget.topped_up'
     WHEN 'debit' THEN 'budget.debited' WHEN 'usage' THEN 'budget.debited'
     WHEN 'suspended' THEN 'budget.suspended' WHEN 'unsuspended' THEN 'budget.unsuspended' END;
   IF event IS NOT NULL THEN PERFORM budget_event(x, event); END IF;
   RETURN x;
 END $$;
-COMMENT ON FUNCTION budget_note(budget, budget_window, text, bigint, text, jsonb) IS
+COMMENT ON FUNCTION budget_note(budget, budget_window, text, bigint, text, jsonb, uuid) IS
   'Writes a move of a budget into its ledger.';
 
 CREATE FUNCTION budget_event(x budget_transaction, event text) RETURNS uuid LANGUAGE sql AS $$
@@ -144,21 +149,21 @@ COMMENT ON FUNCTION budget_window_now(budget) IS 'The present window of a budget
 
 -- Moves what remains of the present window by `amt`. The caller holds the wallet lock and has
 -- checked that it may.
-CREATE FUNCTION budget_move(b budget, kind text, amt bigint, why text, meta jsonb)
-RETURNS budget_transaction LANGUAGE plpgsql AS $$
+CREATE FUNCTION budget_move(b budget, kind text, amt bigint, why text, meta jsonb,
+  op uuid DEFAULT NULL) RETURNS budget_transaction LANGUAGE plpgsql AS $$
 DECLARE w budget_window; x budget_transaction;
 BEGIN
   w := budget_window_now(b);
   w.lim := w.lim + amt;
   IF kind = 'debit' THEN w.debited := w.debited - amt; END IF;
-  x := budget_note(b, w, kind, amt, why, meta);
+  x := budget_note(b, w, kind, amt, why, meta, op);
   w.is_low := budget_is_low(b, w, x);
   UPDATE budget_window SET lim = w.lim, debited = w.debited, is_low = w.is_low,
       overrun = greatest(overrun, reserved + spent - w.lim)
     WHERE end_user_id = w.end_user_id AND win = w.win;
   RETURN x;
 END $$;
-COMMENT ON FUNCTION budget_move(budget, text, bigint, text, jsonb) IS
+COMMENT ON FUNCTION budget_move(budget, text, bigint, text, jsonb, uuid) IS
   'Moves what remains of a budget, with its ledger row and its events.';
 
 -- -- what follows from changes ------------------------------------------------
@@ -376,8 +381,14 @@ END $$;
 COMMENT ON FUNCTION budget_update(uuid, uuid, bigint, text, boolean, boolean, bigint, bigint, boolean,
   text, text) IS 'Changes an end user''s budget.';
 
--- Codes: ok | not_found.
-CREATE FUNCTION budget_topup(t uuid, u uuid, amt bigint, why text, meta jsonb, who text,
+-- The move that a keyed request has made already, as its first answer had it; null when there is none.
+CREATE FUNCTION budget_moved(b budget, op uuid) RETURNS jsonb LANGUAGE sql STABLE AS $$
+  SELECT budget_json(b) || jsonb_build_object('transaction', budget_transaction_json(x))
+  FROM budget_transaction x WHERE x.platform_id = b.platform_id AND x.operation = op $$;
+COMMENT ON FUNCTION budget_moved(budget, uuid) IS 'Part of budget_topup and budget_debit.';
+
+-- Once per operation (null: none is named). Codes: ok | not_found.
+CREATE FUNCTION budget_topup(t uuid, u uuid, amt bigint, why text, meta jsonb, op uuid, who text,
   OUT code text, OUT body jsonb)
 LANGUAGE plpgsql AS $$
 DECLARE b budget; x budget_transaction;
@@ -385,18 +396,20 @@ BEGIN
   PERFORM 1 FROM wallet WHERE platform_id = t FOR UPDATE;
   SELECT * INTO b FROM budget WHERE end_user_id = u AND platform_id = t;
   IF NOT FOUND THEN code := 'not_found'; RETURN; END IF;
-  x := budget_move(b, 'top_up', amt, why, meta);
+  body := budget_moved(b, op);
+  IF body IS NOT NULL THEN code := 'ok'; RETURN; END IF;
+  x := budget_move(b, 'top_up', amt, why, meta, op);
   INSERT INTO audit (platform_id, actor, action, subject) VALUES (t, who, 'budget.topup', u::text);
   code := 'ok';
   body := budget_json(b) || jsonb_build_object('transaction', budget_transaction_json(x));
 END $$;
-COMMENT ON FUNCTION budget_topup(uuid, uuid, bigint, text, jsonb, text) IS
+COMMENT ON FUNCTION budget_topup(uuid, uuid, bigint, text, jsonb, uuid, text) IS
   'Adds to what remains of a budget''s present window.';
 
--- Takes the whole amount or nothing. Codes: ok | not_found | suspended | over_budget | held (there
+-- Takes the whole amount or nothing, once per operation (null: none is named). Codes: ok | not_found | suspended | over_budget | held (there
 -- is enough, but calls under way hold it; owners of blocks are told to give theirs back).
 -- `remaining`: what could be taken now.
-CREATE FUNCTION budget_debit(t uuid, u uuid, amt bigint, why text, meta jsonb, who text,
+CREATE FUNCTION budget_debit(t uuid, u uuid, amt bigint, why text, meta jsonb, op uuid, who text,
   OUT code text, OUT body jsonb, OUT remaining bigint, OUT resets_at timestamptz)
 LANGUAGE plpgsql AS $$
 DECLARE b budget; w budget_window; x budget_transaction; times bigint;
@@ -404,6 +417,8 @@ BEGIN
   PERFORM 1 FROM wallet WHERE platform_id = t FOR UPDATE;
   SELECT * INTO b FROM budget WHERE end_user_id = u AND platform_id = t;
   IF NOT FOUND THEN code := 'not_found'; RETURN; END IF;
+  body := budget_moved(b, op);
+  IF body IS NOT NULL THEN code := 'ok'; RETURN; END IF;
   IF b.is_suspended THEN code := 'suspended'; RETURN; END IF;
   w := budget_window_now(b);
   remaining := w.lim - w.reserved - w.spent;
@@ -420,12 +435,12 @@ BEGIN
     PERFORM budget_move(b, 'replenish', times * b.replenish_amount, 'auto_replenish', NULL);
     remaining := remaining + times * b.replenish_amount;
   END IF;
-  x := budget_move(b, 'debit', -amt, why, meta);
+  x := budget_move(b, 'debit', -amt, why, meta, op);
   INSERT INTO audit (platform_id, actor, action, subject) VALUES (t, who, 'budget.debit', u::text);
   code := 'ok'; remaining := remaining - amt;
   body := budget_json(b) || jsonb_build_object('transaction', budget_transaction_json(x));
 END $$;
-COMMENT ON FUNCTION budget_debit(uuid, uuid, bigint, text, jsonb, text) IS
+COMMENT ON FUNCTION budget_debit(uuid, uuid, bigint, text, jsonb, uuid, text) IS
   'Takes from what remains of a budget''s present window.';
 
 -- -- invariants ---------------------------------------------------------------

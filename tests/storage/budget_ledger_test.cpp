@@ -49,11 +49,12 @@ struct budget_fixture : wallet_fixture {
     return store_row(rows, 0).text("code");
   }
 
-  store_call move_call(const char* verb, std::int64_t amount) const {
+  store_call move_call(const char* verb, std::int64_t amount,
+                       const std::string& operation = {}) const {
     return {tenant,
             std::string{"budget/"} + verb,
             {store_value::text(user.value), store_value::integer(amount), store_value::text("why"),
-             store_value::text(R"({"order":7})"), store_value::text("test")}};
+             store_value::text(R"({"order":7})"), maybe(operation), store_value::text("test")}};
   }
 
   std::string add(std::int64_t amount) {
@@ -241,6 +242,24 @@ BOOST_AUTO_TEST_CASE(a_debit_takes_all_or_nothing) {
   update(-1, 1);
   BOOST_TEST(debit(1) == "suspended");
   BOOST_TEST(add(10) == "ok"); // money may come in
+  verify();
+}
+
+BOOST_AUTO_TEST_CASE(an_operation_moves_a_budget_once) {
+  create(1000);
+  const auto first = uuid4();
+  const auto second = uuid4();
+  auto transaction_of = [&](const store_call& call) {
+    auto rows = run(call);
+    BOOST_TEST(store_row(rows, 0).text("code") == "ok");
+    return json::parse(store_row(rows, 0).text("body")).at("transaction").at("id");
+  };
+  auto added = transaction_of(move_call("topup", 50, first));
+  BOOST_TEST((transaction_of(move_call("topup", 50, first)) == added));
+  auto taken = transaction_of(move_call("debit", 1050, second));
+  BOOST_TEST((transaction_of(move_call("debit", 1050, second)) == taken)); // nothing is left by now
+  BOOST_TEST(state() == "1050/1050/0");
+  BOOST_TEST(count("topped_up") == "1");
   verify();
 }
 

@@ -59,7 +59,7 @@ struct two_platforms : store_fixture {
     run({mine,
          "budget/topup",
          {store_value::text(user), store_value::integer(5), store_value::text(canary),
-          store_value::null(), store_value::text(canary)}});
+          store_value::null(), store_value::null(), store_value::text(canary)}});
     delivery = database.cell("SELECT id FROM webhook_delivery");
   }
 
@@ -216,8 +216,8 @@ BOOST_FIXTURE_TEST_CASE(no_statement_changes_another_platforms_rows, two_platfor
     {other,
      "budget/update",
      {text(user), text("5"), null, text("t"), null, null, null, text("f"), null, text("t")}},
-    {other, "budget/topup", {text(user), text("5"), null, null, text("t")}},
-    {other, "budget/debit", {text(user), text("5"), null, null, text("t")}},
+    {other, "budget/topup", {text(user), text("5"), null, null, null, text("t")}},
+    {other, "budget/debit", {text(user), text("5"), null, null, null, text("t")}},
     {other, "webhook/test", {text(webhook)}}};
   for (const auto& call : answering) {
     auto rows = run(call);

@@ -175,6 +175,25 @@ class Budgets(BudgetTest):
         self.assertEqual(added, [4_000] * 4)  # 5,000 + 4 * 4,000 are the least that pays 20 calls
         self.assert_money_is_exact()
 
+    def test_a_repeated_move_is_made_once(self):
+        self.ask("POST", body={"max_usd": 1})
+        path = f"/end-users/{self.user.id}/budget"
+        for verb, move, state in (("POST", "/topup", (1_500_000, 0, 1_500_000)),
+                                  ("POST", "/debit", (1_500_000, 500_000, 1_000_000))):
+            headers = {"Idempotency-Key": uuid.uuid4().hex}
+            answers = [self.platform.call(verb, path + move, {"amount": "0.5"}, headers=headers)
+                       for _ in range(3)]
+            self.assertEqual({x.status for x in answers}, {201})
+            self.assertEqual(len({x.text for x in answers}), 1)
+            self.assertEqual(self.state(), state)
+            other = self.platform.call(verb, path + move, {"amount": "0.4"}, headers=headers)
+            self.assert_status(other, 422, "idempotency_mismatch")
+        key = {"Idempotency-Key": uuid.uuid4().hex}
+        for _ in range(2):
+            self.assert_status(self.platform.call("PATCH", path, {"is_suspended": True},
+                                                  headers=key), 200)
+        self.assertEqual([x for x, _ in self.moves()], ["opening", "top_up", "debit", "suspended"])
+
     def test_parallel_debits_take_no_more_than_there_is(self):
         self.ask("POST", body={"max_usd": 1})
         with concurrent.futures.ThreadPoolExecutor(8) as pool:
