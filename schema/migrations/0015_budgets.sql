@@ -300,6 +300,10 @@ BEGIN
     IF NOT FOUND AND p.default_budget IS NULL THEN code := 'shared'; RETURN; END IF;
     per := coalesce(per, 'one_time');
   END IF;
+  PERFORM 1 FROM hold WHERE platform_id = t AND id = b AND (kind <> 'block' OR status <> 'P'
+    OR end_user_id IS DISTINCT FROM u
+    OR budget_win IS DISTINCT FROM CASE WHEN u IS NOT NULL THEN budget_win(per) END);
+  IF FOUND THEN code := 'ended'; RETURN; END IF;
   ask := least(wanted, greatest(needed, available / 2));
   IF available < ask THEN ask := needed; END IF;
   IF available < ask THEN code := 'short'; RETURN; END IF;
