@@ -11,6 +11,7 @@ callboard_tests(storage
   storage/sealing_test.cpp
   storage/statement_test.cpp
   storage/store_test.cpp
+  storage/wallet_model_test.cpp
   storage/wallet_race_test.cpp
   storage/wallet_test.cpp
   LIBRARIES callboard_test_postgres callboard_storage TIMEOUT 180)
