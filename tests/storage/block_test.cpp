@@ -170,6 +170,22 @@ BOOST_AUTO_TEST_CASE(a_block_does_not_grow_into_another_window_or_after_its_end)
   verify();
 }
 
+BOOST_AUTO_TEST_CASE(what_lies_in_blocks_of_other_epochs_is_told) {
+  topup(tenant, 1000);
+  auto ann = end_user(tenant, "ann");
+  budget(ann, 500, "monthly");
+  grow(uuid4(), 30, 10);
+  grow(uuid4(), 20, 10, ann);
+  auto elsewhere = [&](const std::string& user) {
+    auto rows = run({tenant, "block/elsewhere", {store_value::integer(epoch), maybe(user)}});
+    return store_row(rows, 0).integer("amount");
+  };
+  BOOST_TEST(elsewhere({}) == 0);
+  acquire();
+  BOOST_TEST(elsewhere({}) == 50);
+  BOOST_TEST(elsewhere(ann.value) == 20);
+}
+
 BOOST_AUTO_TEST_CASE(a_budget_made_while_a_call_was_under_way_counts_it) {
   topup(tenant, 1000);
   auto ann = end_user(tenant, "ann");
