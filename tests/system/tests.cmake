@@ -19,6 +19,7 @@ callboard_system_test(http_rules 180)
 callboard_system_test(responses 180)
 callboard_system_test(provider_faults 240)
 callboard_system_test(billing 240)
+callboard_system_test(money_race 240)
 callboard_system_test(outage 300)
 callboard_system_test(operations 300)
 # Includes installing the packages, the first time.
