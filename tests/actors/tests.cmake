@@ -16,10 +16,12 @@ callboard_tests(actors
   actors/lane_test.cpp
   actors/mcp_test.cpp
   actors/messages_test.cpp
+  actors/money_race_test.cpp
   actors/oauth_test.cpp
   actors/rate_limit_test.cpp
   actors/response_loop_test.cpp
   actors/session_test.cpp
+  actors/tenant_block_test.cpp
   actors/tenant_test.cpp
   actors/tool_call_test.cpp
   LIBRARIES actor_test_support callboard_test_postgres)

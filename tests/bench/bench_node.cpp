@@ -141,6 +141,17 @@ bench_session bench_node::open_session() {
   return {answer.substr(at, answer.find('\r', at) - at), newest_key_};
 }
 
+std::uint64_t bench_node::paid_calls() const {
+  auto rows = sql("SELECT (SELECT count(*) FROM ledger l JOIN request_log r USING (platform_id, "
+                  "hold_id) WHERE l.type = 'mcp_usage' AND l.amount < 0), "
+                  "(SELECT coalesce(sum(used), 0) FROM free_quota), "
+                  "(SELECT sum(violations) FROM ledger_verify())");
+  if (rows.cells.at(1) != "0" || rows.cells.at(2) != "0")
+    throw std::runtime_error{
+      fmt::format("{} free calls, {} violated invariants", rows.cells[1], rows.cells[2])};
+  return std::stoull(rows.cells[0]);
+}
+
 store_rows bench_node::sql(const std::string& query) const {
   auto conn = must(connection::open(conninfo()), "connect");
   statement what{"bench", statement_scope::internal, query};

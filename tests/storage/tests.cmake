@@ -15,7 +15,14 @@ callboard_tests(storage
   storage/sealing_test.cpp
   storage/statement_test.cpp
   storage/store_test.cpp
+  storage/wallet_model_test.cpp
   storage/wallet_race_test.cpp
   storage/wallet_test.cpp
   storage/webhook_test.cpp
   LIBRARIES callboard_test_postgres callboard_storage TIMEOUT 180)
+# Every broken money rule is noticed by the test that is named for it. Its subject is SQL, which sanitizers do not see.
+if(NOT CALLBOARD_SANITIZE)
+  add_test(NAME storage.mutations COMMAND ${Python3_EXECUTABLE} -B ${PROJECT_SOURCE_DIR}/tests/mutations.py
+    $<TARGET_FILE:storage_tests>)
+  set_tests_properties(storage.mutations PROPERTIES LABELS storage TIMEOUT 600)
+endif()

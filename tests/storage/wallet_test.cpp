@@ -163,6 +163,17 @@ BOOST_AUTO_TEST_CASE(by_default_the_crossing_call_runs_and_the_next_is_refused) 
   verify();
 }
 
+BOOST_AUTO_TEST_CASE(what_follows_a_crossing_call_is_no_violation) {
+  topup(tenant, 1);
+  BOOST_TEST(reserve({}).code == "ok");
+  ask nothing;
+  nothing.amount = 0;
+  BOOST_TEST(reserve(nothing).code == "ok"); // calls for nothing go on
+  verify();
+  settings("strict_mode = true"); // the crossing call was admitted before
+  verify();
+}
+
 BOOST_AUTO_TEST_CASE(in_strict_mode_the_whole_estimate_must_fit) {
   settings("strict_mode = true");
   topup(tenant, 101);
