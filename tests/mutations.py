@@ -4,10 +4,10 @@
     python3 tests/mutations.py TESTS_BINARY [WORD]
 
 TESTS_BINARY is build/<preset>/tests/storage_tests. Every mutant is a copy of schema/migrations in
-which one text is replaced: in the newest file that has it, where it must occur once. The test named beside it must fail on
-the copy, and a test about something else must pass, so that a mutant that does not even load is no
-success. On the unchanged migrations all of them must pass. With WORD, only mutants whose name holds
-it.
+which one text is replaced: in the newest file that has it, where it must occur once. The test named
+beside it must fail on the copy, and a test about something else must pass, so that a mutant that
+does not even load is no success. On the unchanged migrations all of them must pass. With WORD, only
+mutants whose name holds it.
 """
 
 import os

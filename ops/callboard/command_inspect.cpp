@@ -19,9 +19,9 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::array kinds{"actors",     "tenant",        "wallet",     "session", "loop",
-                           "connection", "authenticator", "dispatcher", "explain", "ledger",
-                           "holds"};
+constexpr std::array kinds{"actors",  "tenant",     "wallet",        "session",
+                           "loop",    "connection", "authenticator", "dispatcher",
+                           "explain", "ledger",     "holds"};
 /// Actors that do not answer within the node's own limit of 5 s are reported as such.
 constexpr auto patience = 10s;
 constexpr std::size_t answer_bytes_max = 64u * 1024 * 1024;
