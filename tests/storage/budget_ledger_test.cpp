@@ -545,7 +545,7 @@ BOOST_AUTO_TEST_CASE(parallel_calls_replenish_exactly_what_they_need) {
         store_call end{tenant,
                        "wallet/resolve",
                        {store_value::text(x.hold), store_value::text("S"), store_value::integer(10),
-                        store_value::text("{}")}};
+                        store_value::text("{}"), store_value::null()}};
         refused += !mine.run(end);
       }
     });
