@@ -124,8 +124,12 @@ wallet_model::ending wallet_model::resolve(const std::string& id, char how, std:
   if (i == holds_.end())
     return {"not_found"};
   auto& x = i->second;
-  if (x.status != 'P')
+  if (x.status != 'P') {
+    bool given_up = x.status != 'S' && !x.free && x.kind != "block";
+    if (how == 'S' && actual > 0 && given_up && !holds_.contains(id + "/late"))
+      return book_late(id, actual);
     return {"already", x.settled.value_or(0), x.overage, balance()};
+  }
   x.status = how;
   std::int64_t charged = 0;
   if (how == 'S') {
@@ -151,6 +155,25 @@ wallet_model::ending wallet_model::resolve(const std::string& id, char how, std:
           : how == 'V' ? "voided"
                        : "expired",
           charged, x.overage, balance()};
+}
+
+wallet_model::ending wallet_model::book_late(const std::string& id, std::int64_t actual) {
+  auto& x = holds_.at(id);
+  auto made = blank(x.kind, x.user);
+  auto pay = strict ? std::max<std::int64_t>(0, std::min(actual, available())) : actual;
+  made.hash = x.hash;
+  made.status = 'S';
+  made.settled = pay;
+  made.overage = actual;
+  if (auto i = budgets_.find(x.user); i != budgets_.end()) {
+    made.budget_win = window_of(i->second.period);
+    windows_[{x.user, *made.budget_win}].spent += pay;
+  }
+  posted_ += pay;
+  ++ledger_rows_;
+  note_log(made, 'S', pay);
+  holds_[id + "/late"] = made;
+  return {"late", pay, actual, balance()};
 }
 
 void wallet_model::expire(const std::string& id) {

@@ -128,6 +128,8 @@ private:
   budget* budget_of(int user);
   std::string take_budget(int user, std::int64_t amount, bool strictly, std::optional<day>& win);
   void note_log(const hold& x, char how, std::int64_t charged);
+  /// A cost that comes after its hold was given up, as a hold named "<id>/late".
+  ending book_late(const std::string& id, std::int64_t actual);
 
   std::int64_t credits_ = 0;
   std::int64_t posted_ = 0;

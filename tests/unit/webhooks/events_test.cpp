@@ -4,7 +4,7 @@
 
 using namespace callboard::webhooks;
 
-BOOST_AUTO_TEST_SUITE(webhook_events_test)
+BOOST_AUTO_TEST_SUITE(events_test)
 
 BOOST_AUTO_TEST_CASE(charges_are_told_only_to_those_who_ask) {
   BOOST_TEST(event_types().size() == default_event_types().size() + 1);

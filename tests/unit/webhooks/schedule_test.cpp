@@ -5,7 +5,7 @@
 using namespace callboard::webhooks;
 using namespace std::chrono_literals;
 
-BOOST_AUTO_TEST_SUITE(webhook_schedule_test)
+BOOST_AUTO_TEST_SUITE(schedule_test)
 
 BOOST_AUTO_TEST_CASE(eight_attempts_with_growing_pauses) {
   const std::chrono::milliseconds pauses[]{5s, 5min, 30min, 2h, 5h, 10h, 10h};

@@ -18,7 +18,7 @@ constexpr auto signature = "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=";
 
 } // namespace
 
-BOOST_AUTO_TEST_SUITE(webhook_signature_test)
+BOOST_AUTO_TEST_SUITE(signature_test)
 
 BOOST_AUTO_TEST_CASE(the_published_example_is_signed_as_published) {
   BOOST_TEST(sign(secret, id, timestamp, body) == signature);
