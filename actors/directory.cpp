@@ -221,6 +221,9 @@ directory_actor::behavior_type directory(directory_actor::stateful_pointer<direc
     [self](atom::session, const session_id& id, const principal& who, const std::string& app) {
       return self->state.find_session(id, who, app);
     },
+    [](atom::relay, const platform_id&, const std::string& slug) -> result<upstream_actor> {
+      return make_problem(errc::unknown_app, "There is no app '" + slug + "'.");
+    },
     [self](atom::enlist, const std::string& kind, const std::string& id,
            const status_actor& actor) { self->state.enlist(kind, id, actor); },
     [self](atom::status, const std::string& kind, const std::string& id) {

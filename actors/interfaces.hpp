@@ -280,6 +280,8 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(callboard::mcp_post_ptr)
 
 // -- handles ------------------------------------------------------------------
 
+#include "actors/relay.hpp"
+
 namespace callboard {
 
 /// What every inspectable actor answers: a JSON object with kind, key, age, messages so far, last
@@ -418,6 +420,34 @@ using loop_actor = caf::typed_actor<
   // Conforms to status_actor.
   caf::replies_to<atom::status>::with<std::string>>;
 
+/// A remote MCP server of a platform: connections and sessions to it, its tools, resources and
+/// prompts as last seen. Speaks whichever era the server does.
+using upstream_actor = caf::typed_actor<
+  // Passes a request on; what comes of it goes to the listener. Tool calls are admitted and settled
+  // on the way; one that cannot reach the server gives a result with isError (C29).
+  caf::reacts_to<atom::relay, relay_request, relay_listener_actor>,
+  // The answer to a question that the listener was asked. Ignored when nobody waits for it.
+  caf::reacts_to<atom::relay, relay_answer, relay_listener_actor>,
+  // The listener does not want that request's result any more: it is cancelled at the server too.
+  caf::reacts_to<atom::relay_stop, std::uint64_t, relay_listener_actor>,
+  // What the server offers this principal, as last seen: JSON text. "tools", "resources",
+  // "resourceTemplates" and "prompts" give the whole list as an array, "server" an object with
+  // capabilities, serverInfo and instructions. Answers from what is known while the server is down;
+  // upstream_unavailable and its kin when nothing was ever known.
+  caf::replies_to<atom::relay_list, principal, std::string>::with<std::string>,
+  // The stored server changed: read its row again.
+  caf::reacts_to<atom::drop>,
+  // The user's connection to it changed: forget their tokens and sessions.
+  caf::reacts_to<atom::drop, end_user_id>,
+  // Conforms to fetch_listener_actor: streamed answers of the server.
+  caf::reacts_to<atom::head, fetch_id, http_response>,
+  caf::reacts_to<atom::chunk, fetch_id, std::string>,
+  caf::reacts_to<atom::done, fetch_id, caf::error>,
+  // INTERNAL: time limits, idle sessions, streams to open again.
+  caf::reacts_to<atom::tick>,
+  // Conforms to status_actor.
+  caf::replies_to<atom::status>::with<std::string>>;
+
 /// Finds the actor of a key, or activates it from its row. Handles are of this node: across nodes
 /// only kind and key travel.
 using directory_actor = caf::typed_actor<
@@ -429,6 +459,9 @@ using directory_actor = caf::typed_actor<
   // A session as its client names it, if it belongs to this principal and app; else
   // errc::session_expired.
   caf::replies_to<atom::session, session_id, principal, std::string>::with<session_actor>,
+  // The actor of a platform's remote MCP server, by slug. errc::unknown_app when there is none,
+  // app_not_active when it is switched off.
+  caf::replies_to<atom::relay, platform_id, std::string>::with<upstream_actor>,
   // An actor of another kind ("loop") that shall be seen by the inspector while it lives.
   caf::reacts_to<atom::enlist, std::string, std::string, status_actor>,
   // The live actors of a kind, or of all kinds for an empty one; with an id, that one only. A JSON

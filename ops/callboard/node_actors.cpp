@@ -69,6 +69,7 @@ std::vector<std::filesystem::path> journals_beyond(const std::filesystem::path& 
 
 node_config::node_config() {
   add_message_types<caf::id_block::callboard>();
+  add_message_types<caf::id_block::callboard_relay>();
   auto cores = std::max(2u, std::thread::hardware_concurrency());
   set("scheduler.max-threads", static_cast<std::size_t>(cores));
 }

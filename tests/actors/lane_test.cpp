@@ -20,6 +20,7 @@ namespace {
 struct real_config : caf::actor_system_config {
   real_config() {
     add_message_types<caf::id_block::callboard>();
+    add_message_types<caf::id_block::callboard_relay>();
     set("scheduler.max-threads", 1);
   }
 };

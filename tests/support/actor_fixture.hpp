@@ -26,6 +26,7 @@ T unbox(caf::expected<T> x) {
 struct test_actor_config : caf::actor_system_config {
   test_actor_config() {
     add_message_types<caf::id_block::callboard>();
+    add_message_types<caf::id_block::callboard_relay>();
     set("scheduler.policy", caf::atom("testing"));
   }
 };

@@ -18,6 +18,7 @@ struct threaded_system {
   struct config : caf::actor_system_config {
     config() {
       add_message_types<caf::id_block::callboard>();
+      add_message_types<caf::id_block::callboard_relay>();
       set("scheduler.max-threads", 2u);
     }
   };
