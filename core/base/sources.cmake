@@ -7,5 +7,6 @@ target_sources(callboard_core PRIVATE
   base/http_message.cpp
   base/idempotency.cpp
   base/json.cpp
+  base/json_text.cpp
   base/money.cpp
   base/network_address.cpp)

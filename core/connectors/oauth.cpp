@@ -261,6 +261,20 @@ token_answer parse_token_answer(const app& owner, const http_response& answer) {
   return x;
 }
 
+app plain_oauth_app(std::string title) {
+  auto place = [](const char* text) { return *json_pointer::parse(text); };
+  app x;
+  x.title = std::move(title);
+  auto& shape = x.oauth.answer;
+  shape.access_token = place("/access_token");
+  shape.refresh_token = place("/refresh_token");
+  shape.expires_in = place("/expires_in");
+  shape.scope = place("/scope");
+  shape.error = place("/error");
+  shape.error_description = place("/error_description");
+  return x;
+}
+
 std::optional<token_failure> callback_failure(const std::vector<name_value>& query) {
   auto error = find_field(query, "error").value_or("");
   auto words = find_field(query, "error_description").value_or("");

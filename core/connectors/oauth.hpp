@@ -108,6 +108,9 @@ using token_answer = std::variant<token_set, token_failure>;
 /// answer without error and without an access token gives no_access_token (R80).
 token_answer parse_token_answer(const app& owner, const http_response& answer);
 
+/// An app that is only good for reading token answers of any OAuth 2.1 server.
+app plain_oauth_app(std::string title);
+
 /// The failure that the provider's callback query names, or nothing. A refusal is access_denied
 /// (R78), anything else internal_error with the provider's text (C11).
 std::optional<token_failure> callback_failure(const std::vector<name_value>& query);

@@ -12,6 +12,7 @@ target_sources(callboard_core PRIVATE
   connectors/render.cpp
   connectors/request_reader.cpp
   connectors/request_renderer.cpp
+  connectors/server_address.cpp
   connectors/shape.cpp
   connectors/text_template.cpp
   connectors/tool_reader.cpp
