@@ -40,6 +40,7 @@ struct two_platforms : store_fixture {
          {store_value::text("resp_1"), store_value::text(user), store_value::null(),
           store_value::text(R"(["canary-7f3a"])"), store_value::text(R"({"x":"canary-7f3a"})"),
           store_value::integer(60'000)}});
+    register_server();
     spend();
     run({mine,
          "budget/create",
@@ -61,6 +62,20 @@ struct two_platforms : store_fixture {
          {store_value::text(user), store_value::integer(5), store_value::text(canary),
           store_value::null(), store_value::null(), store_value::text(canary)}});
     delivery = database.cell("SELECT id FROM webhook_delivery");
+  }
+
+  void register_server() {
+    auto text = [](const char* x) { return store_value::text(x); };
+    auto null = store_value::null();
+    run({mine,
+         "mcp_server/insert",
+         {text("docs"), text(canary), text("https://canary-7f3a.example"), text("header"),
+          text("X-Key"), store_value::secret(canary, "docs"), text("{}"), null, text(""),
+          text(canary), store_value::integer(100)}});
+    run({mine,
+         "mcp_server/pin",
+         {text("docs"), text(R"([{"tool":"canary-7f3a","hash":"0000000000000000000000000000000)"
+                             R"(000000000000000000000000000000000"}])")}});
   }
 
   void spend() {
@@ -101,6 +116,9 @@ struct two_platforms : store_fixture {
             {"app/find", {text("github")}},
             {"connection/list", {text(user)}},
             {"connection/find", {text(user), text("github")}},
+            {"mcp_server/list", {}},
+            {"mcp_server/show", {text("docs")}},
+            {"mcp_server/find", {text("docs")}},
             {"session/find", {text(hash)}},
             {"response/find", {text("resp_1"), text(user)}},
             {"response/history", {text("resp_1"), text(user)}},
@@ -192,6 +210,13 @@ BOOST_FIXTURE_TEST_CASE(no_statement_changes_another_platforms_rows, two_platfor
      "connection/update_tokens",
      {text(connection), text("1"), store_value::secret("x", connection), null, null, null}},
     {other, "connection/mark_broken", {text(connection), text("1")}},
+    {other,
+     "mcp_server/update",
+     {text("docs"), text("x"), null, null, null, null, null, null, null, null, text("t")}},
+    {other, "mcp_server/delete", {text("docs"), text("t")}},
+    {other, "mcp_server/approve", {text("docs"), null, null, text("t")}},
+    {other, "mcp_server/save_lists", {text("docs"), text("{}")}},
+    {other, "mcp_server/pin", {text("docs"), text(R"([{"tool":"canary-7f3a","hash":"1"}])")}},
     {other, "session/touch", {text(hash), text("1000")}},
     {other, "session/end", {text(hash)}},
     {other, "session/end_app", {text("github")}},
