@@ -5,6 +5,7 @@
 #include "actors/session.hpp"
 #include "actors/store_query.hpp"
 #include "actors/tenant.hpp"
+#include "actors/upstream.hpp"
 #include "core/base/digest.hpp"
 #include "core/base/limits.hpp"
 
@@ -116,6 +117,52 @@ void directory_state::deliver_session(const std::string& digest, const platform_
   }
 }
 
+caf::result<upstream_actor> directory_state::find_upstream(const platform_id& platform,
+                                                           const std::string& slug) {
+  auto key = platform.value + '/' + slug;
+  if (auto i = upstreams.find(key); i != upstreams.end())
+    return i->second;
+  auto promise = self->make_response_promise<upstream_actor>();
+  auto& waiting = activating_upstreams[key];
+  waiting.push_back(promise);
+  if (waiting.size() == 1)
+    activate_upstream(platform, slug);
+  return promise;
+}
+
+void directory_state::activate_upstream(const platform_id& platform, const std::string& slug) {
+  auto key = platform.value + '/' + slug;
+  query(
+    self, parts.store, platform, "mcp_server/find", {store_value::text(slug)},
+    [this, key, platform, slug](store_rows& rows) {
+      if (rows.empty())
+        return deliver_upstream(key,
+                                make_problem(errc::unknown_app, "There is no app '" + slug + "'."));
+      auto server = read_remote_server(store_row{rows, 0});
+      if (!server.active)
+        return deliver_upstream(
+          key, make_problem(errc::app_not_active, "The platform has switched '" + slug + "' off."));
+      auto actor =
+        self->spawn<caf::monitored>(upstream, upstream_args{parts, platform, std::move(server)});
+      upstreams.emplace(key, actor);
+      deliver_upstream(key, actor);
+    },
+    [this, key](caf::error x) { deliver_upstream(key, std::move(x)); });
+}
+
+void directory_state::deliver_upstream(const std::string& key,
+                                       const result<upstream_actor>& found) {
+  auto node = activating_upstreams.extract(key);
+  if (node.empty())
+    return;
+  for (auto& promise : node.mapped()) {
+    if (found)
+      promise.deliver(*found);
+    else
+      promise.deliver(found.error());
+  }
+}
+
 void directory_state::collect_idle() {
   auto before = self->clock().now() - collect_after;
   auto collect = [&](auto& map) {
@@ -144,6 +191,7 @@ void directory_state::erase(const caf::actor_addr& gone) {
     auto is_gone = [&](auto& x) { return x.second.actor.address() == gone; };
     std::erase_if(tenants, is_gone);
     std::erase_if(connections, is_gone);
+    std::erase_if(upstreams, [&](auto& x) { return x.second.address() == gone; });
   }
 }
 
@@ -151,9 +199,14 @@ void directory_state::end(const caf::error& reason) {
   for (auto& [key, claims] : std::exchange(activating, {}))
     for (auto& claim : claims)
       claim.promise.deliver(ending());
+  for (auto& [key, waiting] : std::exchange(activating_upstreams, {}))
+    for (auto& promise : waiting)
+      promise.deliver(ending());
   // Sessions first: they answer their clients, and what they run needs the others.
   for (auto& [digest, x] : sessions)
     self->send_exit(x.actor, reason);
+  for (auto& [key, actor] : upstreams)
+    self->send_exit(actor, reason);
   for (auto& [key, x] : connections)
     self->send_exit(x.actor, reason);
   for (auto& [platform, x] : tenants)
@@ -182,6 +235,8 @@ std::vector<status_actor> directory_state::members(const std::string& kind,
     add("connection", key, x.actor);
   for (auto& [digest, x] : sessions)
     add("session", digest, x.actor);
+  for (auto& [key, actor] : upstreams)
+    add("upstream", key, actor);
   for (auto& [key, actor] : others)
     add(key.first.c_str(), key.second, actor);
   add("authenticator", "node", parts.authenticator);
@@ -221,8 +276,8 @@ directory_actor::behavior_type directory(directory_actor::stateful_pointer<direc
     [self](atom::session, const session_id& id, const principal& who, const std::string& app) {
       return self->state.find_session(id, who, app);
     },
-    [](atom::relay, const platform_id&, const std::string& slug) -> result<upstream_actor> {
-      return make_problem(errc::unknown_app, "There is no app '" + slug + "'.");
+    [self](atom::relay, const platform_id& platform, const std::string& slug) {
+      return self->state.find_upstream(platform, slug);
     },
     [self](atom::enlist, const std::string& kind, const std::string& id,
            const status_actor& actor) { self->state.enlist(kind, id, actor); },
@@ -234,11 +289,16 @@ directory_actor::behavior_type directory(directory_actor::stateful_pointer<direc
         self->send(x.actor, atom::drop_v);
       for (auto& [key, x] : self->state.connections)
         self->send(x.actor, atom::drop_v);
+      for (auto& [key, actor] : self->state.upstreams)
+        self->send(actor, atom::drop_v);
     },
     [self](atom::drop, const end_user_id& user, const std::string& app) {
       auto& all = self->state.connections;
       if (auto i = all.find(connection_key(user, app)); i != all.end())
         self->send(i->second.actor, atom::drop_v);
+      for (auto& [key, actor] : self->state.upstreams)
+        if (key.ends_with('/' + app))
+          self->send(actor, atom::drop_v, user);
     },
     [self](atom::drain) {
       for (auto& [digest, x] : self->state.sessions)
@@ -250,6 +310,8 @@ directory_actor::behavior_type directory(directory_actor::stateful_pointer<direc
       // Their calls give holds back, which needs the tenants alive.
       for (auto& [digest, x] : self->state.sessions)
         self->send_exit(x.actor, caf::exit_reason::user_shutdown);
+      for (auto& [key, actor] : self->state.upstreams)
+        self->send_exit(actor, caf::exit_reason::user_shutdown);
     },
     [self](atom::auth) { return self->state.parts.authenticator; },
     [self](atom::tick) {

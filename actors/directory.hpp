@@ -51,6 +51,9 @@ struct directory_state {
   void activate_session(const std::string& digest, const platform_id& platform);
   void deliver_session(const std::string& digest, const platform_id& platform,
                        const result<session_entry>& found);
+  caf::result<upstream_actor> find_upstream(const platform_id& platform, const std::string& slug);
+  void activate_upstream(const platform_id& platform, const std::string& slug);
+  void deliver_upstream(const std::string& key, const result<upstream_actor>& found);
   void enlist(const std::string& kind, const std::string& id, const status_actor& actor);
   void collect_idle();
   void erase(const caf::actor_addr& gone);
@@ -68,6 +71,10 @@ struct directory_state {
   /// Activations under way, with those who wait; by platform and digest, since only the own
   /// platform can see the row.
   std::unordered_map<std::string, std::vector<session_claim>> activating;
+  /// By "<platform>/<slug>". They end by themselves.
+  std::unordered_map<std::string, upstream_actor> upstreams;
+  std::unordered_map<std::string, std::vector<caf::typed_response_promise<upstream_actor>>>
+    activating_upstreams;
   /// Actors of other kinds: kind and id.
   std::map<std::pair<std::string, std::string>, status_actor> others;
   /// Where to erase a session when it is down.

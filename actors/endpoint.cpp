@@ -54,6 +54,18 @@ std::string_view to_string(endpoint x) {
     return "app_patch";
   case endpoint::app_deactivate:
     return "app_deactivate";
+  case endpoint::server_create:
+    return "server_create";
+  case endpoint::server_list:
+    return "server_list";
+  case endpoint::server_get:
+    return "server_get";
+  case endpoint::server_patch:
+    return "server_patch";
+  case endpoint::server_delete:
+    return "server_delete";
+  case endpoint::server_approve:
+    return "server_approve";
   case endpoint::wallet_get:
     return "wallet_get";
   case endpoint::wallet_topup:

@@ -1,6 +1,7 @@
 #include "actors/response_loop.hpp"
 
 #include "actors/metrics.hpp"
+#include "actors/remote_tool_call.hpp"
 #include "actors/store_query.hpp"
 #include "actors/tool_call.hpp"
 #include "core/base/digest.hpp"
@@ -192,10 +193,7 @@ void response_loop_state::perform_one(responses::effect& x) {
 void response_loop_state::list_tools(const responses::list_tools& x) {
   auto app = parts.catalogue->find_app(x.label);
   if (!app)
-    return perform(rules->tools_failed(
-      x.server,
-      make_problem(errc::mcp_unreachable, "The tools of '" + x.label + "' cannot be listed."),
-      now()));
+    return list_remote_tools(x.server, x.label);
   std::vector<responses::mcp_tool> listed;
   for (auto& tool : app->tools) {
     auto listing = connectors::listing_of(tool);
@@ -204,6 +202,33 @@ void response_loop_state::list_tools(const responses::list_tools& x) {
                       annotations ? *annotations : json::object{}});
   }
   perform(rules->tools_listed(x.server, std::move(listed), now()));
+}
+
+void response_loop_state::list_remote_tools(std::size_t server, const std::string& label) {
+  auto failed = [this, server, label](caf::error& why) {
+    parts.metrics->log_problem(call->id, why);
+    if (left || over)
+      return quit_when_settled();
+    perform(rules->tools_failed(
+      server, make_problem(errc::mcp_unreachable, "The tools of '" + label + "' cannot be listed."),
+      now()));
+  };
+  self->request(parts.directory, limits::actor_timeout, atom::relay_v, who.platform, label)
+    .then(
+      [this, server, label, failed](const upstream_actor& upstream) {
+        self
+          ->request(upstream, limits::provider_call_timeout, atom::relay_list_v, who,
+                    std::string{"tools"})
+          .then(
+            [this, server, label](const std::string& listed) {
+              if (left || over)
+                return quit_when_settled();
+              perform(
+                rules->tools_listed(server, responses::remote_tools_from(label, listed), now()));
+            },
+            failed);
+      },
+      failed);
 }
 
 void response_loop_state::invoke(responses::invoke_model& x) {
@@ -284,7 +309,9 @@ void response_loop_state::turn_over(responses::turn x) {
 }
 
 void response_loop_state::run_tool(const responses::run_tool& x) {
-  auto actor = self->spawn(tool_call, tool_call_args{parts});
+  auto actor = parts.catalogue->find_app(x.label)
+                 ? self->spawn(tool_call, tool_call_args{parts})
+                 : tool_call_actor{self->spawn(remote_tool_call, remote_tool_call_args{parts})};
   tools.emplace(x.call, actor);
   ++tools_total;
   tool_job job{who,

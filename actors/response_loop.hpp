@@ -43,6 +43,7 @@ struct response_loop_state {
   void perform(responses::effects effects);
   void perform_one(responses::effect& x);
   void list_tools(const responses::list_tools& x);
+  void list_remote_tools(std::size_t server, const std::string& label);
   void invoke(responses::invoke_model& x);
   void model_refused(int status, const std::string& body);
   void model_bytes(const std::string& bytes);

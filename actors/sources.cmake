@@ -13,6 +13,7 @@ target_sources(callboard_actors PRIVATE
   calls/platforms.cpp
   calls/rate_limits.cpp
   calls/responses.cpp
+  calls/servers.cpp
   calls/table.cpp
   calls/webhooks.cpp
   chat_loop.cpp
@@ -26,6 +27,8 @@ target_sources(callboard_actors PRIVATE
   metrics.cpp
   model_turn.cpp
   request_limiter.cpp
+  remote_server.cpp
+  remote_tool_call.cpp
   response_loop.cpp
   session.cpp
   sweeper.cpp
@@ -33,5 +36,12 @@ target_sources(callboard_actors PRIVATE
   terminator.cpp
   tool_call.cpp
   tool_lists.cpp
+  upstream.cpp
+  upstream_answers.cpp
+  upstream_calls.cpp
+  upstream_events.cpp
+  upstream_link.cpp
+  upstream_lists.cpp
+  upstream_money.cpp
   wallet_rows.cpp
   wallet_writer.cpp)

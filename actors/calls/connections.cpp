@@ -65,8 +65,6 @@ void connections_list(call_self self) {
 void connection_delete(call_self self) {
   auto& state = self->state;
   auto slug = state.path_field("app");
-  if (!state.parts.catalogue->find_app(slug))
-    return state.fail(make_problem(errc::not_found, "There is no app '" + slug + "'."));
   state.run("connection/find",
             {store_value::text(state.who.end_user.value), store_value::text(slug)},
             [self, slug](store_rows& rows) {

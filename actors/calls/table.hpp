@@ -86,6 +86,14 @@ void app_patch(call_self self);
 void app_deactivate(call_self self);
 void apps_list(call_self self);
 
+// servers.cpp
+void server_create(call_self self);
+void server_list(call_self self);
+void server_get(call_self self);
+void server_patch(call_self self);
+void server_delete(call_self self);
+void server_approve(call_self self);
+
 // connections.cpp
 void connections_list(call_self self);
 void connection_delete(call_self self);

@@ -117,6 +117,14 @@ private:
   json::array out_;
 };
 
+bool is_function_name(std::string_view x) {
+  constexpr std::size_t name_bytes_max = 64;
+  return !x.empty() && x.size() <= name_bytes_max && std::all_of(x.begin(), x.end(), [](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'
+           || c == '-';
+  });
+}
+
 bool is_allowed(const tool_choice& choice, std::string_view label, std::string_view name) {
   if (!choice.allowed)
     return true;
@@ -210,6 +218,24 @@ void add_sampling(const request& x, json::object& body) {
 }
 
 } // namespace
+
+std::vector<mcp_tool> remote_tools_from(const std::string& label, std::string_view tools) {
+  std::vector<mcp_tool> out;
+  auto list = parse_json(tools);
+  if (!list || !list->is_array())
+    return out;
+  for (auto& listed : list->get_array()) {
+    auto* tool = listed.if_object();
+    auto name = tool ? find_string(*tool, "name").value_or("") : std::string{};
+    auto* schema = tool ? find_object(*tool, "inputSchema") : nullptr;
+    if (!schema || !is_function_name(name))
+      continue;
+    auto* annotations = find_object(*tool, "annotations");
+    out.push_back({label, std::move(name), find_string(*tool, "description").value_or(""), *schema,
+                   annotations ? *annotations : json::object{}});
+  }
+  return out;
+}
 
 std::vector<mcp_tool> allowed_tools(const mcp_server& server, const std::vector<mcp_tool>& listed) {
   std::vector<mcp_tool> out;

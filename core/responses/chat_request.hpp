@@ -22,6 +22,11 @@ struct mcp_tool {
   json::object annotations;
 };
 
+/// Reads the tools of a remote server: JSON text of an array of MCP tools. Those with a name that
+/// model APIs refuse (other than 1 to 64 letters, digits, `_` and `-`) are left out, since one of
+/// them would fail the whole request.
+std::vector<mcp_tool> remote_tools_from(const std::string& label, std::string_view tools);
+
 /// The tools of `server` that its item of the request allows (I79), in the listed order.
 std::vector<mcp_tool> allowed_tools(const mcp_server& server, const std::vector<mcp_tool>& listed);
 

@@ -1,7 +1,8 @@
 # Actors on CAF's test scheduler: no threads, no sleeps; fakes stand in for PostgreSQL and the outside
 # world. Only the lane needs a real PostgreSQL.
 include(${CMAKE_CURRENT_LIST_DIR}/../support/postgres.cmake)
-add_library(actor_test_support STATIC support/http_script.cpp support/node_fixture.cpp support/store_script.cpp)
+add_library(actor_test_support STATIC support/http_script.cpp support/mcp_server_script.cpp
+  support/node_fixture.cpp support/store_script.cpp)
 target_link_libraries(actor_test_support PUBLIC callboard_actors callboard_source_tree callboard_flags spdlog::spdlog)
 callboard_tests(actors
   actors/answer_headers_test.cpp
@@ -24,6 +25,7 @@ callboard_tests(actors
   actors/tenant_block_test.cpp
   actors/tenant_test.cpp
   actors/tool_call_test.cpp
+  actors/upstream_test.cpp
   LIBRARIES actor_test_support callboard_test_postgres)
 target_precompile_headers(actors_tests PRIVATE ${PROJECT_SOURCE_DIR}/tests/support/node_fixture.hpp)
 set_source_files_properties(${PROJECT_SOURCE_DIR}/tests/support/test_main.cpp PROPERTIES

@@ -33,6 +33,9 @@ namespace {
 scripted_answer next_answer(http_script& script, const fetch_request& request) {
   script.requests.push_back(request);
   script.log->push_back("http " + request.message.method + ' ' + request.message.url);
+  if (script.on_request)
+    if (auto x = script.on_request(request))
+      return std::move(*x);
   for (auto& [part, list] : script.answers) {
     if (request.message.url.find(part) == std::string::npos)
       continue;

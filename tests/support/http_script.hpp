@@ -46,6 +46,8 @@ struct http_script {
     return requests_to(part_of_url).size();
   }
 
+  /// Answers what it can by looking at the request; the others are for `answers`.
+  std::function<std::optional<scripted_answer>(const fetch_request&)> on_request;
   std::vector<std::pair<std::string, std::deque<scripted_answer>>> answers;
   std::vector<fetch_request> requests;
   std::vector<fetch_id> cancelled;

@@ -27,6 +27,7 @@ callboard_system_test(outage 300)
 callboard_system_test(idempotency 240)
 callboard_system_test(crash 600)
 callboard_system_test(operations 300)
+callboard_system_test(remote_server 180)
 # Includes installing the packages, the first time.
 callboard_system_test(clients 600)
 callboard_system_test(python_clients 600)

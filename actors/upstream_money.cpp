@@ -1,0 +1,93 @@
+// The upstream actor's tool calls are paid like those of catalogue apps (I25).
+
+#include "actors/metrics.hpp"
+#include "actors/store_query.hpp"
+#include "actors/upstream.hpp"
+#include "actors/upstream_limits.hpp"
+#include "core/base/digest.hpp"
+#include "core/base/json_text.hpp"
+#include "core/base/limits.hpp"
+#include "core/connectors/utf8.hpp"
+
+namespace callboard {
+namespace {
+
+admission admission_for(const relay_request& request, const std::string& tool_text) {
+  admission what;
+  what.id = request.hold.empty() ? hold_id{uuid4()} : request.hold;
+  auto name = string_from(member_text(request.params, "name").value_or("null")).value_or("");
+  what.request_hash =
+    sha256(name + '\n' + std::string{member_text(request.params, "arguments").value_or("{}")});
+  what.kind = hold_kind::mcp;
+  what.end_user = request.who.end_user;
+  what.subject = name.empty() ? tool_text : name;
+  what.app = request.app;
+  what.request = request.request;
+  what.durable = request.durable;
+  return what;
+}
+
+} // namespace
+
+void upstream_state::admit(call_id id) {
+  auto what = admission_for(calls.at(id).request, calls.at(id).tool);
+  auto refused = [this, id](caf::error& why) { fail(id, store_error(std::move(why))); };
+  self->request(args.parts.directory, limits::actor_timeout, atom::tenant_v, args.platform)
+    .then(
+      [this, id, what, refused](const tenant_actor& tenant) {
+        self->request(tenant, limits::store_timeout * 2, atom::admit_v, what)
+          .then(
+            [this, id, tenant](const hold_ticket& ticket) {
+              auto* x = find(id);
+              if (!x) // cancelled meanwhile
+                return give_back(tenant, ticket);
+              // A pending one is our own: the lane repeats a commit that it is in doubt about.
+              if (ticket.existed != 0 && ticket.existed != 'P')
+                return fail(id, make_problem(errc::conflict, "This tool call was made before."));
+              x->hold = ticket;
+              x->tenant = tenant;
+              authorize(id);
+            },
+            refused);
+      },
+      refused);
+}
+
+void upstream_state::give_back(const tenant_actor& tenant, const hold_ticket& hold) {
+  if (hold.existed != 0 && hold.existed != 'P')
+    return;
+  settlement what;
+  what.id = hold.id;
+  what.charge = false;
+  what.request_type = "mcp_tool";
+  what.status = "error";
+  what.error_message = "The call was cancelled.";
+  self->request(tenant, limits::store_timeout * 2, atom::settle_v, what)
+    .then([](const receipt&) {},
+          [this](const caf::error& why) { args.parts.metrics->log_problem({"upstream"}, why); });
+}
+
+void upstream_state::settle(call_id id, bool charge, const std::string& error_text,
+                            std::function<void()> then) {
+  auto& x = calls.at(id);
+  settlement what;
+  what.id = x.hold->id;
+  what.charge = charge;
+  what.actual = x.hold->amount;
+  what.latency_ms =
+    std::chrono::duration_cast<std::chrono::milliseconds>(self->clock().now() - x.begun).count();
+  what.request_type = "mcp_tool";
+  what.status = error_text.empty() ? "success" : "error";
+  // PostgreSQL refuses half a character, and with it the settlement.
+  what.error_message =
+    std::string{connectors::cut_text(error_text, upstream_limits::log_text_bytes_max)};
+  self->request(x.tenant, limits::store_timeout * 2, atom::settle_v, what)
+    .then([then](const receipt&) { then(); },
+          [this, then, request = x.request.request](const caf::error& why) {
+            // The call had its effect; its hold stays and the sweeper resolves it.
+            args.parts.metrics->log_problem(request, why);
+            then();
+          });
+}
+
+} // namespace callboard
