@@ -6,6 +6,7 @@
 #include "actors/store_query.hpp"
 #include "core/base/limits.hpp"
 #include "core/connectors/catalogue.hpp"
+#include "core/mcp/authorization.hpp"
 
 namespace callboard {
 namespace {
@@ -90,6 +91,7 @@ void connection_state::loaded(const store_rows& rows) {
   x.opened.access_token = find_string(*secret, "access_token").value_or("");
   x.opened.fields = row.text("provider_fields");
   x.refresh_token = find_string(*secret, "refresh_token").value_or("");
+  x.client_secret = find_string(*secret, "client_secret").value_or("");
   x.version = row.text("version");
   if (auto left = row.maybe_text("expires_in_ms"))
     x.expires_at = args.parts.unix_time() + std::stoll(*left) / 1000;
@@ -127,6 +129,8 @@ void connection_state::claim() {
 }
 
 void connection_state::renew() {
+  if (!args.parts.catalogue->find_app(args.app))
+    return renew_at_server();
   query(
     self, args.parts.store, args.platform, "app/find", {store_value::text(args.app)},
     [this](store_rows& rows) {
@@ -145,10 +149,24 @@ void connection_state::renew_with(const connectors::oauth_client& client) {
   auto request = connectors::refresh_request(*app, client, current->refresh_token, current->fields);
   if (!request)
     return answer(request.error());
+  send_renewal(std::move(*request));
+}
+
+/// The connection to a remote MCP server knows by itself who renews its tokens.
+void connection_state::renew_at_server() {
+  auto plan = mcp::oauth_plan::from(current->fields);
+  if (plan.token_endpoint.empty())
+    return answer(not_connected(args.app));
+  send_renewal(mcp::token_request(
+    plan, current->client_secret,
+    {{"grant_type", "refresh_token"}, {"refresh_token", current->refresh_token}}));
+}
+
+void connection_state::send_renewal(http_request request) {
   ++refreshes_total;
   fetch_request fetch;
   fetch.id = make_fetch_id(self->id(), ++fetches);
-  fetch.message = std::move(*request);
+  fetch.message = std::move(request);
   fetch.timeout = limits::token_call_timeout;
   self
     ->request(args.parts.http, limits::token_call_timeout + limits::actor_timeout, atom::fetch_v,
@@ -159,7 +177,8 @@ void connection_state::renew_with(const connectors::oauth_client& client) {
 
 void connection_state::renewed(const http_response& response) {
   auto app = args.parts.catalogue->find_app(args.app);
-  auto read = connectors::parse_token_answer(*app, response);
+  auto read =
+    connectors::parse_token_answer(app ? *app : connectors::plain_oauth_app(args.app), response);
   if (auto* failure = std::get_if<connectors::token_failure>(&read)) {
     if (failure->permanent)
       return give_up(failure->description);
@@ -180,6 +199,8 @@ void connection_state::store_tokens(const connectors::token_set& tokens) {
   next.opened.fields = json::serialize(to_json(next.fields));
   json::object secret{{"access_token", next.opened.access_token},
                       {"refresh_token", next.refresh_token}};
+  if (!next.client_secret.empty())
+    secret["client_secret"] = next.client_secret;
   // Stored before it is used: a provider that rotates has voided the old pair by now.
   query(
     self, args.parts.store, args.platform, "connection/update_tokens",

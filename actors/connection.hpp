@@ -27,6 +27,8 @@ struct connection_state {
   struct record {
     credentials opened;
     std::string refresh_token;
+    /// Of a client that belongs to the connection (remote MCP servers); else empty.
+    std::string client_secret;
     /// As stored; an update with an older one is refused, so that one renewal wins over all nodes.
     std::string version;
     connectors::connection_fields fields;
@@ -49,6 +51,8 @@ struct connection_state {
   void claim();
   void renew();
   void renew_with(const connectors::oauth_client& client);
+  void renew_at_server();
+  void send_renewal(http_request request);
   void renewed(const http_response& answer);
   void store_tokens(const connectors::token_set& tokens);
   void give_up(const std::string& why);

@@ -134,6 +134,8 @@ std::string_view to_string(endpoint x) {
     return "oauth_authorize";
   case endpoint::oauth_callback:
     return "oauth_callback";
+  case endpoint::oauth_client_document:
+    return "oauth_client_document";
   case endpoint::mcp_post:
     return "mcp_post";
   case endpoint::mcp_get:

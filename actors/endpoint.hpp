@@ -74,6 +74,7 @@ enum class endpoint : std::uint8_t {
   connection_delete,
   oauth_authorize,
   oauth_callback,
+  oauth_client_document,
   mcp_post,
   mcp_get,
   mcp_delete,

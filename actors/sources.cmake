@@ -5,6 +5,7 @@ target_sources(callboard_actors PRIVATE
   call.cpp
   calls/apps.cpp
   calls/budgets.cpp
+  calls/connect.cpp
   calls/connections.cpp
   calls/end_users.cpp
   calls/mcp.cpp
@@ -13,6 +14,7 @@ target_sources(callboard_actors PRIVATE
   calls/platforms.cpp
   calls/rate_limits.cpp
   calls/responses.cpp
+  calls/server_oauth.cpp
   calls/servers.cpp
   calls/table.cpp
   calls/webhooks.cpp

@@ -75,6 +75,7 @@ constexpr std::array rules{
   call_rule{endpoint::connection_delete, end_user, calls::connection_delete, false, true},
   call_rule{endpoint::oauth_authorize, end_user, calls::oauth_authorize},
   call_rule{endpoint::oauth_callback, none, calls::oauth_callback, false, true},
+  call_rule{endpoint::oauth_client_document, none, calls::oauth_client_document},
   call_rule{endpoint::mcp_post, end_user, calls::mcp_post, true},
   call_rule{endpoint::mcp_get, end_user, calls::mcp_get, true},
   call_rule{endpoint::mcp_delete, end_user, calls::mcp_delete, true},

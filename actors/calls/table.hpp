@@ -103,6 +103,9 @@ void me_mcp_config(call_self self);
 void oauth_authorize(call_self self);
 void oauth_callback(call_self self);
 
+// server_oauth.cpp
+void oauth_client_document(call_self self);
+
 // mcp.cpp
 void mcp_post(call_self self);
 void mcp_get(call_self self);

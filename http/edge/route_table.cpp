@@ -172,6 +172,7 @@ const std::vector<route>& all_routes() {
     {edge_side::mcp, "DELETE", "/connections/{app}", endpoint::connection_delete},
     {edge_side::mcp, "GET", "/oauth/authorize", endpoint::oauth_authorize, no_head},
     {edge_side::mcp, "GET", "/oauth/callback", endpoint::oauth_callback, no_head},
+    {edge_side::mcp, "GET", "/oauth/client-metadata.json", endpoint::oauth_client_document},
     {edge_side::mcp, "GET", "/mcp/{app}", endpoint::mcp_get, no_head},
     {edge_side::mcp, "POST", "/mcp/{app}", endpoint::mcp_post},
     {edge_side::mcp, "DELETE", "/mcp/{app}", endpoint::mcp_delete},

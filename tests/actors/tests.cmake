@@ -21,6 +21,7 @@ callboard_tests(actors
   actors/oauth_test.cpp
   actors/rate_limit_test.cpp
   actors/response_loop_test.cpp
+  actors/server_oauth_test.cpp
   actors/session_test.cpp
   actors/tenant_block_test.cpp
   actors/tenant_test.cpp

@@ -1,0 +1,264 @@
+// Connecting a user to a remote MCP server that wants OAuth: find out who gives tokens for it,
+// become a client there, send the browser, take the code.
+
+#include <functional>
+
+#include "actors/calls/connect.hpp"
+#include "actors/calls/table.hpp"
+#include "actors/metrics.hpp"
+#include "actors/remote_server.hpp"
+#include "core/base/limits.hpp"
+#include "core/connectors/server_address.hpp"
+#include "core/mcp/authorization.hpp"
+#include "core/mcp/client_request.hpp"
+
+namespace callboard::calls {
+namespace {
+
+using connectors::connect_error;
+
+/// Metadata documents are small.
+constexpr std::uint64_t metadata_bytes_max = 256u * 1024;
+
+/// What is known of the server so far.
+struct discovery {
+  remote_server server;
+  /// What the platform said of OAuth when it registered the server.
+  json::object wishes;
+  mcp::bearer_challenge challenge;
+  mcp::resource_metadata resource;
+  mcp::authorization_server issuer;
+  bool has_metadata = false;
+  std::uint64_t fetches = 0;
+};
+using discovery_ptr = std::shared_ptr<discovery>;
+
+void give_up(call_self self, const caf::error& why) {
+  auto& state = self->state;
+  state.parts.metrics->log_problem(state.call->id, why);
+  state.fail(make_problem(errc::upstream_failed,
+                          "The server cannot be connected: " + message_of(why), "app"));
+}
+
+/// Fetches something; `then` gets the answer, or one with status 0.
+void get(call_self self, const discovery_ptr& x, http_request message,
+         std::function<void(const http_response&)> then) {
+  // What a server names must be as public as the server itself (F1).
+  auto& settings = *self->state.parts.settings;
+  if (!connectors::check_server_url(message.url, settings.allow_private_upstreams))
+    return then(http_response{});
+  fetch_request fetch;
+  fetch.id = make_fetch_id(self->id(), ++x->fetches);
+  fetch.message = std::move(message);
+  fetch.timeout = limits::token_call_timeout;
+  fetch.body_bytes_max = metadata_bytes_max;
+  self
+    ->request(self->state.parts.http, limits::token_call_timeout + limits::actor_timeout,
+              atom::fetch_v, fetch)
+    .then([then](const http_response& answer) { then(answer); },
+          [then](const caf::error&) { then(http_response{}); });
+}
+
+/// Tries one URL after the other until one answers 200; `then` gets its body, or nothing.
+void get_first(call_self self, const discovery_ptr& x, std::vector<std::string> urls,
+               std::function<void(const std::optional<std::string>&)> then) {
+  if (urls.empty())
+    return then(std::nullopt);
+  auto url = urls.front();
+  urls.erase(urls.begin());
+  get(self, x, {"GET", url, {{"Accept", "application/json"}}, {}},
+      [self, x, urls, then](const http_response& answer) {
+        if (answer.status == 200)
+          return then(answer.body);
+        get_first(self, x, urls, then);
+      });
+}
+
+bool is_public(call_self self, const std::string& url) {
+  return static_cast<bool>(
+    connectors::check_server_url(url, self->state.parts.settings->allow_private_upstreams));
+}
+
+std::string origin_of(const std::string& url) {
+  auto slash = url.find('/', url.find("://") + 3);
+  return url.substr(0, slash);
+}
+
+std::string document_url(const node_settings& settings) {
+  return settings.mcp_url + "/oauth/client-metadata.json";
+}
+
+/// The last step: the plan is complete.
+void send_to_consent(call_self self, const discovery_ptr& x, const mcp::registered_client& client) {
+  auto& state = self->state;
+  mcp::oauth_plan plan;
+  plan.issuer = x->issuer.issuer;
+  plan.token_endpoint = x->issuer.token_endpoint;
+  plan.client_id = client.id;
+  plan.auth_method = client.auth_method.empty()
+                       ? mcp::choose_auth_method(x->issuer, !client.secret.empty())
+                       : client.auth_method;
+  plan.resource = x->has_metadata ? x->resource.resource : x->server.url;
+  auto* configured = find_array(x->wishes, "scopes");
+  auto asked = state.query_field("scope").value_or(x->challenge.scope);
+  plan.scope = mcp::choose_scope(
+    asked, configured ? texts_from(json::serialize(*configured)) : std::vector<std::string>{},
+    x->resource, x->issuer);
+  plan.sends_issuer = x->issuer.sends_issuer;
+  auto verifier = connectors::make_code_verifier();
+  json::object fields;
+  for (auto& [key, value] : plan.fields())
+    fields[key] = value;
+  json::object kept{{"code_verifier", verifier}, {"client_secret", client.secret}};
+  kept["fields"] = std::move(fields);
+  connect_attempt attempt;
+  attempt.app = x->server.slug;
+  attempt.redirect_url = find_string(x->wishes, "redirect_url").value_or("");
+  begin_attempt(self, attempt, json::serialize(kept),
+                [x, plan, verifier,
+                 back = callback_uri(*state.parts.settings)](const std::string& secret_state) {
+                  return mcp::consent_url(x->issuer, plan, back, secret_state, verifier);
+                });
+}
+
+/// Preset client, else our client document, else dynamic registration.
+void become_client(call_self self, const discovery_ptr& x) {
+  auto& settings = *self->state.parts.settings;
+  if (auto id = find_string(x->wishes, "client_id"))
+    return send_to_consent(self, x, {*id, x->server.secret, {}});
+  if (x->issuer.client_documents && settings.mcp_url.starts_with("https://"))
+    return send_to_consent(self, x, {document_url(settings), {}, "none"});
+  if (x->issuer.registration_endpoint.empty())
+    return give_up(self, make_problem(errc::upstream_failed,
+                                      "Its authorization server registers no clients by itself; "
+                                      "give the server a client_id."));
+  auto wanted = x->issuer.token_auth_methods.empty() ? std::string{"none"}
+                                                     : x->issuer.token_auth_methods.front();
+  http_request message{"POST",
+                       x->issuer.registration_endpoint,
+                       {{"Content-Type", "application/json"}, {"Accept", "application/json"}},
+                       mcp::registration_body(callback_uri(settings), wanted)};
+  get(self, x, std::move(message), [self, x](const http_response& answer) {
+    auto client = mcp::read_registration(answer);
+    if (!client)
+      return give_up(self, client.error());
+    send_to_consent(self, x, *client);
+  });
+}
+
+void find_issuer(call_self self, const discovery_ptr& x) {
+  auto issuer = x->has_metadata ? x->resource.issuer : origin_of(x->server.url);
+  get_first(self, x, mcp::issuer_metadata_urls(issuer),
+            [self, x, issuer](const std::optional<std::string>& body) {
+              if (!body && x->has_metadata)
+                return give_up(self, make_problem(errc::upstream_failed,
+                                                  "Its authorization server has no metadata."));
+              auto read = body ? mcp::read_authorization_server(*body, issuer)
+                               : mcp::assumed_authorization_server(issuer);
+              if (!read)
+                return give_up(self, read.error());
+              x->issuer = std::move(*read);
+              bool reachable = is_public(self, x->issuer.authorization_endpoint)
+                               && is_public(self, x->issuer.token_endpoint);
+              if (!reachable)
+                return give_up(self, make_problem(errc::address_refused,
+                                                  "Its authorization server is not public."));
+              become_client(self, x);
+            });
+}
+
+void find_resource(call_self self, const discovery_ptr& x) {
+  auto urls = mcp::resource_metadata_urls(x->server.url);
+  if (!x->challenge.resource_metadata.empty())
+    urls = {x->challenge.resource_metadata};
+  get_first(self, x, std::move(urls), [self, x](const std::optional<std::string>& body) {
+    if (body) {
+      auto read = mcp::read_resource_metadata(*body, x->server.url);
+      if (!read)
+        return give_up(self, read.error());
+      x->resource = std::move(*read);
+      x->has_metadata = true;
+    }
+    find_issuer(self, x);
+  });
+}
+
+/// Asks the server without a token, for its challenge.
+void knock(call_self self, const discovery_ptr& x) {
+  mcp::outgoing_request wanted;
+  wanted.method = "server/discover";
+  auto params = mcp::encode_params(wanted, mcp::server_era::stateless);
+  http_request message{"POST", x->server.url, mcp::post_headers(),
+                       mcp::encode_request_text(mcp::rpc_id{1}, wanted.method, params)};
+  for (auto& header : mcp::stateless_headers(wanted.method, params))
+    message.headers.push_back(header);
+  get(self, x, std::move(message), [self, x](const http_response& answer) {
+    if (answer.status == 401)
+      if (auto challenge = mcp::read_challenge(answer.headers))
+        x->challenge = std::move(*challenge);
+    find_resource(self, x);
+  });
+}
+
+} // namespace
+
+void oauth_client_document(call_self self) {
+  auto& settings = *self->state.parts.settings;
+  self->state.finish(200, mcp::client_document(document_url(settings), callback_uri(settings)),
+                     {{"Cache-Control", "max-age=3600"}});
+}
+
+void server_authorize(call_self self, const std::string& slug) {
+  auto& state = self->state;
+  state.run("mcp_server/find", {store_value::text(slug)}, [self, slug](store_rows& rows) {
+    auto& st = self->state;
+    if (rows.empty())
+      return st.fail(make_problem(errc::unknown_app, "There is no app '" + slug + "'.", "app"));
+    auto x = std::make_shared<discovery>();
+    x->server = read_remote_server(store_row{rows, 0});
+    if (!x->server.active)
+      return st.fail(
+        make_problem(errc::app_not_active, "The platform has switched '" + slug + "' off.", "app"));
+    auto wishes = parse_json_object(x->server.oauth.empty() ? "{}" : x->server.oauth);
+    if (x->server.auth != server_auth::oauth || !wishes)
+      return st.fail(make_problem(errc::invalid_field,
+                                  "'" + slug + "' is used without being connected.", "app"));
+    x->wishes = std::move(*wishes);
+    knock(self, x);
+  });
+}
+
+void server_callback(call_self self, const connect_attempt_ptr& x) {
+  auto& state = self->state;
+  auto plan = mcp::oauth_plan::from(x->fields);
+  if (plan.token_endpoint.empty())
+    return land_failed(self, *x, connect_error::unknown_app, "The app is not known any more.");
+  // Before a word of the answer is believed (RFC 9207).
+  if (auto good = mcp::check_issuer(plan, state.query_field("iss")); !good)
+    return land_failed(self, *x, connect_error::internal_error, message_of(good.error()));
+  if (auto failure = connectors::callback_failure(state.query_fields))
+    return land_failed(self, *x, failure->code, failure->description);
+  auto code = state.query_field("code").value_or("");
+  query(
+    self, state.parts.store, x->platform, "mcp_server/find", {store_value::text(x->app)},
+    [self, x, plan, code](store_rows& rows) {
+      if (rows.empty() || !store_row{rows, 0}.boolean("is_active")
+          || store_row{rows, 0}.text("auth") != "oauth")
+        return land_failed(self, *x, connect_error::unknown_app,
+                           "The app is not active on the platform any more.");
+      x->own_client = true;
+      exchange_code(self, x,
+                    mcp::token_request(plan, x->client.secret,
+                                       {{"grant_type", "authorization_code"},
+                                        {"code", code},
+                                        {"redirect_uri", callback_uri(*self->state.parts.settings)},
+                                        {"code_verifier", x->code_verifier}}),
+                    std::make_shared<connectors::app>(connectors::plain_oauth_app(x->app)));
+    },
+    [self, x](const caf::error&) {
+      land_failed(self, *x, connect_error::internal_error,
+                  "The service is temporarily unavailable. Try again.");
+    });
+}
+
+} // namespace callboard::calls
