@@ -163,6 +163,24 @@ void directory_state::deliver_upstream(const std::string& key,
   }
 }
 
+void directory_state::upstreams_changed() {
+  for (auto& [key, actor] : upstreams)
+    self->send(actor, atom::drop_v);
+}
+
+void directory_state::end_upstreams(const caf::error& reason) {
+  for (auto& [key, actor] : upstreams)
+    self->send_exit(actor, reason);
+}
+
+void directory_state::connection_changed(const end_user_id& user, const std::string& app) {
+  if (auto i = connections.find(connection_key(user, app)); i != connections.end())
+    self->send(i->second.actor, atom::drop_v);
+  for (auto& [key, actor] : upstreams)
+    if (key.ends_with('/' + app))
+      self->send(actor, atom::drop_v, user);
+}
+
 void directory_state::collect_idle() {
   auto before = self->clock().now() - collect_after;
   auto collect = [&](auto& map) {
@@ -209,8 +227,7 @@ void directory_state::end(const caf::error& reason) {
     self->send_exit(x.actor, reason);
   for (auto& [id, x] : exchanges)
     self->send_exit(x, reason);
-  for (auto& [key, actor] : upstreams)
-    self->send_exit(actor, reason);
+  end_upstreams(reason);
   for (auto& [key, x] : connections)
     self->send_exit(x.actor, reason);
   for (auto& [platform, x] : tenants)
@@ -250,8 +267,7 @@ void directory_state::keys_changed() {
     self->send(x, atom::drop_v);
   for (auto& [key, x] : connections)
     self->send(x.actor, atom::drop_v);
-  for (auto& [key, actor] : upstreams)
-    self->send(actor, atom::drop_v);
+  upstreams_changed();
 }
 
 std::vector<status_actor> directory_state::members(const std::string& kind,
@@ -323,12 +339,7 @@ directory_actor::behavior_type directory(directory_actor::stateful_pointer<direc
     },
     [self](atom::drop) { self->state.keys_changed(); },
     [self](atom::drop, const end_user_id& user, const std::string& app) {
-      auto& all = self->state.connections;
-      if (auto i = all.find(connection_key(user, app)); i != all.end())
-        self->send(i->second.actor, atom::drop_v);
-      for (auto& [key, actor] : self->state.upstreams)
-        if (key.ends_with('/' + app))
-          self->send(actor, atom::drop_v, user);
+      self->state.connection_changed(user, app);
     },
     [self](atom::drain) {
       for (auto& [digest, x] : self->state.sessions)
@@ -344,8 +355,7 @@ directory_actor::behavior_type directory(directory_actor::stateful_pointer<direc
       // Their calls give holds back, which needs the tenants alive.
       for (auto& [digest, x] : self->state.sessions)
         self->send_exit(x.actor, caf::exit_reason::user_shutdown);
-      for (auto& [key, actor] : self->state.upstreams)
-        self->send_exit(actor, caf::exit_reason::user_shutdown);
+      self->state.end_upstreams(caf::exit_reason::user_shutdown);
     },
     [self](atom::auth) { return self->state.parts.authenticator; },
     [self](atom::tick) {

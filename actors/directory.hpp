@@ -57,6 +57,9 @@ struct directory_state {
   caf::result<upstream_actor> find_upstream(const platform_id& platform, const std::string& slug);
   void activate_upstream(const platform_id& platform, const std::string& slug);
   void deliver_upstream(const std::string& key, const result<upstream_actor>& found);
+  void upstreams_changed();
+  void end_upstreams(const caf::error& reason);
+  void connection_changed(const end_user_id& user, const std::string& app);
   void enlist(const std::string& kind, const std::string& id, const status_actor& actor);
   void collect_idle();
   void erase(const caf::actor_addr& gone);

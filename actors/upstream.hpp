@@ -179,6 +179,7 @@ struct upstream_state {
   void receive(call_id id, mcp::server_message& message);
   void take_result(call_id id, const std::string& result);
   void take_question(call_id id, const mcp::server_request& request);
+  void decline(call_id id, const mcp::server_request& request);
   void take_note(call_id id, const mcp::server_notification& note);
   void answer_ended(call_id id, const caf::error& problem, const mcp::answer_reader& answer);
   bool resume(call_id id, const mcp::answer_reader& broken);

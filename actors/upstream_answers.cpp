@@ -35,6 +35,9 @@ std::optional<std::string> told_in_band(const caf::error& why, const std::string
   }
 }
 
+/// Of 2026-07-28: the client lacks a capability.
+constexpr std::int64_t code_missing_capability = -32021;
+
 caf::error bad_status(int status) {
   return make_problem(status >= 500 ? errc::upstream_unavailable : errc::upstream_failed,
                       "The server answered with status " + std::to_string(status) + ".");
@@ -190,14 +193,30 @@ void upstream_state::take_question(call_id id, const mcp::server_request& reques
   if (request.method == mcp::method::ping)
     return tell_peer(x->peer, mcp::encode_result_text(request.id, "{}"));
   if (!x->listener || !mcp::may_ask(x->request.capabilities, request.method))
-    return tell_peer(x->peer, mcp::encode_error(request.id, mcp::code_unknown_method,
-                                                "The client cannot do that."));
+    return decline(id, request);
   auto ask = request.id.key();
   x->questions.insert_or_assign(ask, request.id);
   x->deadline = self->clock().now() + upstream_limits::question_time;
   set_busy(*x, false);
   self->send(x->listener, atom::relay_ask_v, x->request.number, ask, request.method,
-             request.params);
+             mcp::without_progress_token(request.params));
+}
+
+/// Tells the server that its client cannot do that; and clients of 2026-07-28 that they would have
+/// to, which is how their era says it (N8).
+void upstream_state::decline(call_id id, const mcp::server_request& request) {
+  auto* x = find(id);
+  tell_peer(x->peer,
+            mcp::encode_error(request.id, mcp::code_unknown_method, "The client cannot do that."));
+  auto capability = mcp::capability_for(request.method);
+  if (!x->listener || !x->request.takes_input_required || capability.empty())
+    return;
+  cancel_at_server(*x);
+  json::object data{{"requiredCapabilities", json::object{{capability, json::object{}}}}};
+  finish(id, relay_failure{code_missing_capability,
+                           "The server needs a capability that the client does not declare.",
+                           json::serialize(data),
+                           {}});
 }
 
 /// A server of 2026-07-28 wants something, and the client is one that must be asked.

@@ -48,12 +48,25 @@ std::string answered_params(std::string_view params, std::string_view result,
   return text;
 }
 
+std::string_view capability_for(std::string_view method) {
+  return method == "elicitation/create"       ? "elicitation"
+         : method == "sampling/createMessage" ? "sampling"
+         : method == "roots/list"             ? "roots"
+                                              : "";
+}
+
+std::string without_progress_token(std::string_view params) {
+  constexpr std::string_view token = "progressToken";
+  auto own = member_text(params, "_meta");
+  if (!own || !member_text(*own, token))
+    return std::string{params};
+  auto rest = without_member(*own, token);
+  return rest == "{}" ? without_member(params, "_meta") : with_member(params, "_meta", rest);
+}
+
 bool may_ask(std::string_view capabilities, std::string_view method) {
-  auto kind = method == "elicitation/create"       ? "elicitation"
-              : method == "sampling/createMessage" ? "sampling"
-              : method == "roots/list"             ? "roots"
-                                                   : "";
-  return *kind != '\0' && !capabilities.empty() && member_text(capabilities, kind).has_value();
+  auto kind = capability_for(method);
+  return !kind.empty() && member_text(capabilities, kind).has_value();
 }
 
 } // namespace callboard::mcp

@@ -35,6 +35,12 @@ std::vector<input_request> input_requests_of(std::string_view result);
 std::string answered_params(std::string_view params, std::string_view result,
                             const std::vector<std::pair<std::string, std::string>>& answers);
 
+/// The capability that a client needs to be asked that ("elicitation"); empty for other methods.
+std::string_view capability_for(std::string_view method);
+
+/// Params of a server's request without the token under which it wants progress on its own hop.
+std::string without_progress_token(std::string_view params);
+
 /// Whether a client that declared these capabilities (text of an object, or empty) may be asked
 /// that.
 bool may_ask(std::string_view capabilities, std::string_view method);

@@ -177,7 +177,8 @@ BOOST_AUTO_TEST_CASE(a_question_of_a_session_server_reaches_the_client_and_back)
   speak(era::session);
   server->handlers["tools/call"] = [](const std::string&, auto&) {
     return mcp_server_script::events(
-      {R"({"jsonrpc":"2.0","id":"q1","method":"elicitation/create","params":{"message":"who?"}})"},
+      {R"({"jsonrpc":"2.0","id":"q1","method":"elicitation/create","params":{"message":"who?",)"
+       R"("_meta":{"progressToken":5}}})"},
       false);
   };
   relay(tool_request(7));
@@ -209,6 +210,21 @@ BOOST_AUTO_TEST_CASE(what_the_client_cannot_do_is_declined) {
   BOOST_TEST(answers[0].body.at("error").at("code").as_int64() == -32601);
   BOOST_TEST(answers[1].body.at("result").as_object().empty());
   BOOST_TEST(said->results.count(1) == 1u);
+}
+
+BOOST_AUTO_TEST_CASE(a_stateless_client_learns_which_capability_it_lacks) {
+  speak(era::session);
+  server->handlers["tools/call"] = [](const std::string&, auto&) {
+    return mcp_server_script::events(
+      {R"({"jsonrpc":"2.0","id":3,"method":"sampling/createMessage","params":{}})"}, false);
+  };
+  auto x = tool_request(1);
+  x.takes_input_required = true;
+  relay(x);
+  BOOST_TEST(said->failures[1].code == -32021);
+  BOOST_TEST(said->failures[1].data == R"({"requiredCapabilities":{"sampling":{}}})");
+  BOOST_TEST(server->count("notifications/cancelled") == 1u);
+  BOOST_TEST(settled() == "V");
 }
 
 BOOST_AUTO_TEST_CASE(wanted_input_is_asked_for_where_the_client_knows_no_other_way) {

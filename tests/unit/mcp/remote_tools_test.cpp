@@ -104,6 +104,15 @@ BOOST_AUTO_TEST_CASE(only_declared_capabilities_may_be_asked_for) {
   BOOST_TEST(!may_ask(capabilities, "sampling/createMessage"));
   BOOST_TEST(!may_ask(capabilities, "tools/call"));
   BOOST_TEST(!may_ask("", "elicitation/create"));
+  BOOST_TEST(capability_for("sampling/createMessage") == "sampling");
+  BOOST_TEST(capability_for("tools/call").empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_servers_progress_token_stays_on_its_hop) {
+  BOOST_TEST(without_progress_token(R"({"a":1.0,"_meta":{"progressToken":7}})") == R"({"a":1.0})");
+  BOOST_TEST(without_progress_token(R"({"_meta":{"progressToken":7,"x":1}})")
+             == R"({"_meta":{"x":1}})");
+  BOOST_TEST(without_progress_token("").empty());
 }
 
 BOOST_AUTO_TEST_SUITE_END()
