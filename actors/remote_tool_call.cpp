@@ -26,7 +26,16 @@ relay_request relay_of(const tool_job& job) {
   x.params = std::move(params).finish();
   x.request = job.request;
   x.hold = job.hold;
-  x.durable = job.durable;
+  x.durable = job.keyed;
+  x.within_loop = !job.is_request;
+  return x;
+}
+
+tool_result result_of(bool is_error, std::string text, std::string structured = {}) {
+  tool_result x;
+  x.is_error = is_error;
+  x.text = std::move(text);
+  x.structured = std::move(structured);
   return x;
 }
 
@@ -41,7 +50,7 @@ std::string shortened(const std::string& text) {
 void remote_tool_call_state::start(const tool_job& wanted) {
   promise = self->make_response_promise<tool_result>();
   if (!parse_json_object(wanted.arguments))
-    return deliver(tool_result{true, "The arguments are not a JSON object.", {}, false, {}});
+    return deliver(result_of(true, "The arguments are not a JSON object."));
   self
     ->request(args.parts.directory, limits::actor_timeout, atom::relay_v, wanted.who.platform,
               wanted.app)
@@ -65,12 +74,12 @@ void remote_tool_call_state::refuse_question(const std::string& ask) {
 
 void remote_tool_call_state::answered(const std::string& text) {
   auto told = mcp::read_tool_text(text);
-  deliver(tool_result{told.is_error, shortened(told.text), told.structured, false, {}});
+  deliver(result_of(told.is_error, shortened(told.text), told.structured));
 }
 
 void remote_tool_call_state::failed(const relay_failure& failure) {
   if (failure.code != 0) // the model can mend what the server did not like (C29)
-    return deliver(tool_result{true, shortened(failure.message), {}, false, {}});
+    return deliver(result_of(true, shortened(failure.message)));
   deliver(failure.problem);
 }
 

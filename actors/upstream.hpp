@@ -80,6 +80,8 @@ struct upstream_state {
     bool over = false;
     std::optional<hold_ticket> hold;
     tenant_actor tenant;
+    /// Earlier tries of a keyed call that came to nothing.
+    int tries = 0;
     time_point begun{};
     time_point deadline{};
   };
@@ -204,8 +206,12 @@ struct upstream_state {
   // -- money (upstream_money.cpp) --------------------------------------------
 
   void admit(call_id id);
+  void take_ticket(call_id id, const tenant_actor& tenant, const hold_ticket& ticket);
+  void repeat(call_id id);
   void give_back(const tenant_actor& tenant, const hold_ticket& hold);
-  void settle(call_id id, bool charge, const std::string& error_text, std::function<void()> then);
+  /// `kept` is what a repetition of a keyed call shall give.
+  void settle(call_id id, bool charge, const std::string& error_text, std::string kept,
+              std::function<void()> then);
 
   // -- the connection (upstream_link.cpp) ------------------------------------
 

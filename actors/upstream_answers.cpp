@@ -324,7 +324,7 @@ void upstream_state::abandon(call_id id) {
   cancel_at_server(x);
   release(x);
   if (x.hold)
-    return settle(id, false, "The call was cancelled.", [this, id] { forget(id); });
+    return settle(id, false, "The call was cancelled.", {}, [this, id] { forget(id); });
   forget(id);
 }
 
@@ -368,7 +368,8 @@ void upstream_state::finish(call_id id, outcome out) {
     args.parts.metrics->count_tool_call("remote", !error_text.empty());
   if (!x->hold)
     return deliver(id, std::move(out));
-  settle(id, charge, error_text,
+  auto kept = charge && x->request.durable ? std::get<std::string>(out) : std::string{};
+  settle(id, charge, error_text, std::move(kept),
          [this, id, out = std::move(out)]() mutable { deliver(id, std::move(out)); });
 }
 

@@ -7,14 +7,19 @@
 #include "core/base/digest.hpp"
 #include "core/base/json_text.hpp"
 #include "core/base/limits.hpp"
+#include "core/billing/prices.hpp"
 #include "core/connectors/utf8.hpp"
 
 namespace callboard {
 namespace {
 
-admission admission_for(const relay_request& request, const std::string& tool_text) {
+/// A hold outlives its call surely, and the call's node not by much: only then is it given up.
+constexpr std::chrono::milliseconds hold_ttl =
+  upstream_limits::call_time_max + limits::store_timeout * 2 + std::chrono::seconds{30};
+
+admission admission_for(const relay_request& request, const std::string& tool_text, int tries) {
   admission what;
-  what.id = request.hold.empty() ? hold_id{uuid4()} : request.hold;
+  what.id = billing::try_hold(request.hold, tries);
   auto name = string_from(member_text(request.params, "name").value_or("null")).value_or("");
   what.request_hash =
     sha256(name + '\n' + std::string{member_text(request.params, "arguments").value_or("{}")});
@@ -24,33 +29,65 @@ admission admission_for(const relay_request& request, const std::string& tool_te
   what.app = request.app;
   what.request = request.request;
   what.durable = request.durable;
+  what.ttl = hold_ttl;
+  what.counted_requests = request.within_loop ? 0 : 1;
   return what;
 }
 
 } // namespace
 
 void upstream_state::admit(call_id id) {
-  auto what = admission_for(calls.at(id).request, calls.at(id).tool);
+  auto& x = calls.at(id);
+  if (x.request.hold.empty())
+    x.request.hold = hold_id{uuid4()};
+  auto what = admission_for(x.request, x.tool, x.tries);
   auto refused = [this, id](caf::error& why) { fail(id, store_error(std::move(why))); };
   self->request(args.parts.directory, limits::actor_timeout, atom::tenant_v, args.platform)
     .then(
       [this, id, what, refused](const tenant_actor& tenant) {
         self->request(tenant, limits::store_timeout * 2, atom::admit_v, what)
-          .then(
-            [this, id, tenant](const hold_ticket& ticket) {
-              auto* x = find(id);
-              if (!x) // cancelled meanwhile
-                return give_back(tenant, ticket);
-              // A pending one is our own: the lane repeats a commit that it is in doubt about.
-              if (ticket.existed != 0 && ticket.existed != 'P')
-                return fail(id, make_problem(errc::conflict, "This tool call was made before."));
-              x->hold = ticket;
-              x->tenant = tenant;
-              authorize(id);
-            },
-            refused);
+          .then([this, id, tenant](const hold_ticket& ticket) { take_ticket(id, tenant, ticket); },
+                refused);
       },
       refused);
+}
+
+void upstream_state::take_ticket(call_id id, const tenant_actor& tenant,
+                                 const hold_ticket& ticket) {
+  auto* x = find(id);
+  bool keyed = x && x->request.durable;
+  if (!x) { // cancelled meanwhile
+    give_back(tenant, ticket);
+  } else if (ticket.existed == 0 || (ticket.existed == 'P' && !keyed)) {
+    // Without a key, a pending one is our own: the lane repeats a commit that it is in doubt about.
+    x->hold = ticket;
+    x->tenant = tenant;
+    authorize(id);
+  } else if (keyed && ticket.existed == 'S') {
+    repeat(id);
+  } else if (keyed && ticket.existed != 'P' && ++x->tries < limits::keyed_tries_max) {
+    admit(id);
+  } else {
+    fail(id,
+         make_problem(errc::conflict, ticket.existed == 'P' ? "This tool call is running."
+                                                            : "This tool call was made before."));
+  }
+}
+
+/// Answers a keyed call that was made and paid for before.
+void upstream_state::repeat(call_id id) {
+  auto& x = calls.at(id);
+  query(
+    self, args.parts.store, args.platform, "hold/result",
+    {store_value::text(billing::try_hold(x.request.hold, x.tries).value)},
+    [this, id](store_rows& rows) {
+      if (rows.empty())
+        return fail(id, make_problem(errc::conflict,
+                                     "This call was made and paid for, but what it gave was lost. "
+                                     "Use another idempotency key."));
+      finish(id, store_row{rows, 0}.text("body"));
+    },
+    [this, id](const caf::error& why) { fail(id, why); });
 }
 
 void upstream_state::give_back(const tenant_actor& tenant, const hold_ticket& hold) {
@@ -68,7 +105,7 @@ void upstream_state::give_back(const tenant_actor& tenant, const hold_ticket& ho
 }
 
 void upstream_state::settle(call_id id, bool charge, const std::string& error_text,
-                            std::function<void()> then) {
+                            std::string kept, std::function<void()> then) {
   auto& x = calls.at(id);
   settlement what;
   what.id = x.hold->id;
@@ -77,6 +114,8 @@ void upstream_state::settle(call_id id, bool charge, const std::string& error_te
   what.latency_ms =
     std::chrono::duration_cast<std::chrono::milliseconds>(self->clock().now() - x.begun).count();
   what.request_type = "mcp_tool";
+  what.provider = args.server.slug;
+  what.result = std::move(kept);
   what.status = error_text.empty() ? "success" : "error";
   // PostgreSQL refuses half a character, and with it the settlement.
   what.error_message =

@@ -25,6 +25,7 @@ constexpr std::int64_t dollar = 1'000'000;
 struct real_config : caf::actor_system_config {
   real_config() {
     add_message_types<caf::id_block::callboard>();
+    add_message_types<caf::id_block::callboard_relay>();
     set("scheduler.max-threads", 2);
   }
 };

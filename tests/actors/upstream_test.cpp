@@ -449,6 +449,21 @@ BOOST_AUTO_TEST_CASE(an_empty_wallet_stops_the_call_before_the_server) {
   BOOST_TEST(server->count("tools/call") == 0u);
 }
 
+BOOST_AUTO_TEST_CASE(a_keyed_call_that_was_paid_for_is_answered_again_without_the_server) {
+  speak(era::stateless);
+  auto x = tool_request(1);
+  x.hold = {"55555555-5555-4555-8555-555555555555"};
+  x.durable = true;
+  db->handlers["wallet/reserve"] = [](const store_call&) {
+    return one_row({{"code", "exists"}, {"free", "f"}, {"amount", "1500"}, {"status", "S"}});
+  };
+  db->answer("hold/result", {{"body", R"({"resultType":"complete","content":[]})"}, {"free", "f"}});
+  relay(x);
+  BOOST_TEST(said->results[1] == R"({"resultType":"complete","content":[]})");
+  BOOST_TEST(server->count("tools/call") == 0u);
+  BOOST_TEST(db->count("wallet/resolve") == 0u);
+}
+
 BOOST_AUTO_TEST_CASE(a_model_uses_a_remote_tool_by_server_label) {
   speak(era::stateless);
   db->answer("app/active_list", {{"data", R"([{"app_slug":"docs"}])"}, {"total", "1"}});

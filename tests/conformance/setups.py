@@ -64,7 +64,7 @@ THROUGH_CALLBOARD = ("single", "json", "federated", "legacy")
 def register_server(platform, slug, url, prefix="", auth=None):
     """Makes a remote server an app of a platform. The only place that knows the shape of this."""
     return platform.ask("POST", "/mcp/servers", {
-        "slug": slug, "url": url, "prefix": prefix, "auth": auth or {"type": "none"},
+        "slug": slug, "url": url, "tool_prefix": prefix, "auth": auth or {"type": "none"},
     })
 
 
