@@ -148,6 +148,7 @@ struct race_fixture : wallet_fixture {
     node->node_name = "race";
     parts.settings = node;
     parts.metrics = std::make_shared<node_metrics>();
+    parts.unix_time = [] { return std::int64_t{1'700'000'000}; };
     parts.store.lanes = {
       spawn_lane(sys, {database.conninfo(), ring, folder.path() / "0.jsonl", 0})};
     // A lane connects before it takes calls.
