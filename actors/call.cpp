@@ -1,9 +1,12 @@
 #include "actors/call.hpp"
 
+#include "actors/answer_headers.hpp"
+#include "actors/answer_keeper.hpp"
 #include "actors/calls/table.hpp"
 #include "actors/metrics.hpp"
 #include "core/base/digest.hpp"
 #include "core/base/error_body.hpp"
+#include "core/base/idempotency.hpp"
 #include "core/base/limits.hpp"
 #include "core/mcp/json_rpc.hpp"
 
@@ -25,14 +28,6 @@ std::optional<std::string> bearer_key(const http_headers& headers) {
 caf::error no_key() {
   return make_problem(errc::invalid_api_key,
                       "No API key was given. Send 'Authorization: Bearer <key>'.");
-}
-
-/// The seconds that an error tells the caller to wait.
-std::optional<std::int64_t> retry_after_of(const caf::error& problem) {
-  json::object details;
-  merge_details(details, problem);
-  auto* wait = details.if_contains("retry_after");
-  return wait && wait->is_int64() ? std::optional{wait->get_int64()} : std::nullopt;
 }
 
 /// Whether a key of that kind may use the endpoint (R41, R42, I8).
@@ -60,7 +55,16 @@ void authorized(call_self self, const call_rule& rule) {
   // Another platform's id and one that does not exist look the same (I9, C38).
   if (owner && *owner != state.who.platform.value)
     return state.fail(make_problem(errc::forbidden, "This key does not belong to that platform."));
-  rule.handle(self);
+  // A tool call is repeated by the key within its message (actors/tool_call.hpp).
+  if (state.call->method == "GET" || state.call->method == "HEAD" || rule.speaks_rpc)
+    return rule.handle(self);
+  auto repeat_key = idempotency::key_of(state.call->headers);
+  if (!repeat_key)
+    state.fail(repeat_key.error());
+  else if (*repeat_key)
+    run_once(self, rule, **repeat_key);
+  else
+    rule.handle(self);
 }
 
 void authenticate(call_self self, const call_rule& rule) {
@@ -193,8 +197,9 @@ call_actor::behavior_type call(call_self self, call_args args) {
   return {
     [self](atom::closed) {
       // Nobody is left to answer. Work that goes on (a loop, a tool call) has actors of its own, or
-      // its rule says so.
-      if (find_rule(self->state.call->target).outlives_client)
+      // its rule says so; whoever gave an Idempotency-Key comes back for the answer.
+      auto& call = *self->state.call;
+      if (find_rule(call.target).outlives_client || !call.idempotency.empty())
         return;
       self->state.answered = true;
       self->quit();

@@ -32,14 +32,21 @@ void chat_loop_state::begin(const model_info& model) {
   relay.emplace(responses::chat_relay_args{"chatcmpl-" + to_hex(random_bytes(16)),
                                            parts.unix_time(), model.slug, request.stream,
                                            request.include_usage});
-  model_turn::order order{1, 1, body, responses::estimate_input_tokens(body),
-                          responses::output_tokens_bound(body)};
+  model_turn::order order{
+    1,      1, body, responses::estimate_input_tokens(body), responses::output_tokens_bound(body),
+    keyed()};
   model_turn::callbacks then;
   then.admitted = [this](const caf::error& problem) {
     if (left)
       return turn->held() ? client_left() : self->quit();
     if (problem)
       refuse(problem);
+  };
+  then.repeated = [this](const std::string& completion) {
+    if (left)
+      return;
+    deliver(relay->feed(completion));
+    answer(relay->finish(body));
   };
   then.refused = [this](int status, const std::string& text) {
     auto problem = responses::upstream_status_error(status, text);
@@ -53,6 +60,11 @@ void chat_loop_state::begin(const model_info& model) {
       ended({});
     }
   };
+  then.usage_so_far = [this] {
+    auto x = relay->partial();
+    responses::complete_usage(x, body);
+    return x.usage;
+  };
   then.ended = [this](const caf::error& transport) { ended(transport); };
   turn->begin(std::move(order), std::move(then));
 }
@@ -60,9 +72,13 @@ void chat_loop_state::begin(const model_info& model) {
 void chat_loop_state::deliver(std::vector<std::string> frames) {
   for (auto& frame : frames) {
     if (!std::exchange(streaming, true)) {
-      call->sink->start_stream(200, {{"Content-Type", "text/event-stream; charset=utf-8"},
-                                     {"Cache-Control", "no-cache, no-transform"},
-                                     {"X-Accel-Buffering", "no"}});
+      http_headers headers{{"Content-Type", "text/event-stream; charset=utf-8"},
+                           {"Cache-Control", "no-cache, no-transform"},
+                           {"X-Accel-Buffering", "no"}};
+      // What it costs is known when the head is long sent.
+      auto known = facts();
+      add_headers(headers, {std::nullopt, std::nullopt, known.overhead, known.limits});
+      call->sink->start_stream(200, std::move(headers));
       self->delayed_send(self, limits::stream_keepalive_interval, atom::tick_v);
     }
     call->sink->send(std::move(frame));
@@ -78,6 +94,8 @@ void chat_loop_state::ended(const caf::error& transport) {
   if (problem) {
     outcome.status = to_string(code_of(problem));
     outcome.error_message = message_of(problem);
+  } else if (keyed()) {
+    outcome.result = json::serialize(responses::completion_json(end->turn, {}));
   }
   turn->settle(outcome, [this, end](const caf::error& unsettled) {
     if (left)
@@ -98,8 +116,9 @@ void chat_loop_state::answer(responses::chat_relay::ending end) {
     deliver(std::move(end.frames));
     call->sink->end_stream(true);
   } else {
-    call->sink->finish(
-      {200, {{"Content-Type", "application/json"}}, json::serialize(end.completion)});
+    http_headers headers{{"Content-Type", "application/json"}};
+    add_headers(headers, facts());
+    call->sink->finish({200, std::move(headers), json::serialize(end.completion)});
   }
   self->quit();
 }
@@ -113,9 +132,15 @@ void chat_loop_state::refuse(const caf::error& problem) {
   http_headers headers{{"Content-Type", "application/json"}};
   if (status == 503)
     headers.push_back({"Retry-After", "1"});
+  add_retry_headers(headers, problem);
   call->sink->finish({status, std::move(headers), error_body(problem, call->id)});
   if (!turn->held() && !turn->admitting())
     self->quit();
+}
+
+answer_facts chat_loop_state::facts() const {
+  return {turn->charged(), who.kind == key_kind::platform ? turn->balance() : std::nullopt,
+          overhead_since(call->received_at, self->clock().now(), turn->waited()), turn->limits()};
 }
 
 void chat_loop_state::client_left() { stop_work("client_disconnected", true); }
@@ -154,7 +179,7 @@ loop_actor::behavior_type chat_loop(loop_actor::stateful_pointer<chat_loop_state
   state.who = std::move(args.who);
   state.call = std::move(args.call);
   state.request = std::move(args.request);
-  state.id = {uuid4()};
+  state.id = {state.keyed() ? uuid5(state.call->idempotency, "loop") : uuid4()};
   state.seen = {"loop", state.id.value, self->clock().now()};
   state.turn.emplace(self, state.parts, state.who, state.call->id, state.id, "chat.completion");
   state.call->sink->on_closed(

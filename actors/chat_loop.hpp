@@ -4,6 +4,7 @@
 #include <string>
 
 #include "actors/activity.hpp"
+#include "actors/answer_headers.hpp"
 #include "actors/interfaces.hpp"
 #include "actors/model_turn.hpp"
 #include "actors/node.hpp"
@@ -32,6 +33,9 @@ struct chat_loop_state {
   /// Stops the model and ends the hold; then the actor ends.
   void stop_work(const char* status, bool charge);
   void shut_down();
+  /// Whether the request has an Idempotency-Key.
+  bool keyed() const { return !call->idempotency.empty(); }
+  answer_facts facts() const;
 
   loop_actor::pointer self;
   node_parts parts;

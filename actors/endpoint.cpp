@@ -34,6 +34,12 @@ std::string_view to_string(endpoint x) {
     return "end_user_patch";
   case endpoint::end_user_delete:
     return "end_user_delete";
+  case endpoint::rate_limits_get:
+    return "rate_limits_get";
+  case endpoint::rate_limits_put:
+    return "rate_limits_put";
+  case endpoint::rate_limits_delete:
+    return "rate_limits_delete";
   case endpoint::key_create:
     return "key_create";
   case endpoint::key_list:
@@ -70,8 +76,42 @@ std::string_view to_string(endpoint x) {
     return "usage_get";
   case endpoint::logs_list:
     return "logs_list";
+  case endpoint::budget_create:
+    return "budget_create";
+  case endpoint::budget_get:
+    return "budget_get";
+  case endpoint::budget_patch:
+    return "budget_patch";
+  case endpoint::budget_topup:
+    return "budget_topup";
+  case endpoint::budget_debit:
+    return "budget_debit";
+  case endpoint::budget_transactions:
+    return "budget_transactions";
+  case endpoint::webhook_create:
+    return "webhook_create";
+  case endpoint::webhook_list:
+    return "webhook_list";
+  case endpoint::webhook_get:
+    return "webhook_get";
+  case endpoint::webhook_patch:
+    return "webhook_patch";
+  case endpoint::webhook_delete:
+    return "webhook_delete";
+  case endpoint::webhook_test:
+    return "webhook_test";
+  case endpoint::webhook_deliveries:
+    return "webhook_deliveries";
+  case endpoint::webhook_replay:
+    return "webhook_replay";
+  case endpoint::webhook_replay_since:
+    return "webhook_replay_since";
   case endpoint::me_mcp_config:
     return "me_mcp_config";
+  case endpoint::me_rate_limits:
+    return "me_rate_limits";
+  case endpoint::me_budget:
+    return "me_budget";
   case endpoint::models_list:
     return "models_list";
   case endpoint::responses_create:

@@ -9,6 +9,7 @@
 #include "actors/store_query.hpp"
 #include "actors/tool_call.hpp"
 #include "core/base/digest.hpp"
+#include "core/base/idempotency.hpp"
 #include "core/connectors/catalogue.hpp"
 #include "core/mcp/mirror.hpp"
 #include "core/mcp/stateless.hpp"
@@ -50,6 +51,13 @@ std::optional<std::string> mirror_problem(const std::string& tools, const json::
 } // namespace
 
 relay_failure failure_of(const caf::error& why) { return {0, message_of(why), {}, why}; }
+
+tool_result problem_result(const caf::error& why) {
+  tool_result x;
+  x.is_error = true;
+  x.text = message_of(why);
+  return x;
+}
 
 json::object catalogue_result(const tool_result& x) {
   mcp::tool_result content{x.text, x.is_error, std::nullopt};
@@ -153,14 +161,22 @@ void errand_state::call_tool(const std::string& app) {
   auto call = mcp::parse_tool_call(params);
   if (!call)
     return fail(call.error());
+  auto repeat_key = idempotency::key_of(call->meta, {});
+  if (!repeat_key)
+    return fail(repeat_key.error());
   tool = self->spawn(tool_call, tool_call_args{args.parts});
   tool_job job{what.who,
                app,
                call->name,
                json::serialize(call->arguments),
                what.hold.empty() ? hold_id{uuid4()} : what.hold,
-               what.request,
-               what.durable};
+               what.request};
+  if (*repeat_key) {
+    job.hold = {idempotency::operation_of(
+      {job.who.platform, job.who.end_user, "tools/call " + job.app}, **repeat_key)};
+    job.keyed = true;
+  }
+  job.is_request = true;
   self->request(tool, limits::tool_call_timeout, atom::run_v, job)
     .then(
       [this](const tool_result& result) {
@@ -173,7 +189,7 @@ void errand_state::call_tool(const std::string& app) {
         tool = tool_call_actor{};
         // The user can mend this and the model can say so: a result, not an error (I49).
         if (code_of(why) == errc::app_not_connected)
-          return done(json::serialize(catalogue_result({true, message_of(why), {}, false, {}})));
+          return done(json::serialize(catalogue_result(problem_result(why))));
         fail(why);
       });
 }

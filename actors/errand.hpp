@@ -66,6 +66,9 @@ errand_actor::behavior_type errand(errand_actor::stateful_pointer<errand_state> 
 /// A failure of ours in the form of a relay's.
 relay_failure failure_of(const caf::error& why);
 
+/// What the user can mend, as a tool's answer that says so.
+tool_result problem_result(const caf::error& why);
+
 /// The result object of a tool call of the catalogue, in the form of the newest version.
 json::object catalogue_result(const tool_result& x);
 

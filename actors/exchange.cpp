@@ -3,6 +3,7 @@
 #include <functional>
 #include <utility>
 
+#include "actors/answer_headers.hpp"
 #include "actors/errand.hpp"
 #include "actors/menu.hpp"
 #include "actors/metrics.hpp"
@@ -11,6 +12,7 @@
 #include "actors/tool_call.hpp"
 #include "actors/tool_lists.hpp"
 #include "core/base/digest.hpp"
+#include "core/base/idempotency.hpp"
 #include "core/base/limits.hpp"
 #include "core/connectors/catalogue.hpp"
 #include "core/mcp/sse.hpp"
@@ -55,11 +57,6 @@ relay_answer refusal_of(const std::string& ask, std::string message) {
   answer.ask = ask;
   answer.error = {mcp::code_unknown_method, std::move(message), {}, {}};
   return answer;
-}
-
-bool offers(const json::object& capabilities, std::string_view what, std::string_view flag) {
-  auto* x = find_object(capabilities, what);
-  return x && find_bool(*x, flag).value_or(false);
 }
 
 } // namespace
@@ -120,13 +117,26 @@ void exchange_state::call_catalogue() {
   auto call = mcp::parse_tool_call(request().params);
   if (!call)
     return fail(call.error());
+  auto repeat_key = idempotency::key_of(call->meta, post->call->headers);
+  if (!repeat_key)
+    return fail(repeat_key.error());
   tool = self->spawn(tool_call, tool_call_args{parts});
   tool_job job{post->who, post->app,     call->name, json::serialize(call->arguments),
                {uuid4()}, post->call->id};
+  if (*repeat_key) {
+    job.hold = {idempotency::operation_of(
+      {job.who.platform, job.who.end_user, "tools/call " + job.app}, **repeat_key)};
+    job.keyed = true;
+  }
+  job.is_request = true;
   self->request(tool, limits::tool_call_timeout, atom::run_v, job)
     .then(
       [this](const tool_result& result) {
         tool = tool_call_actor{};
+        add_headers(facts,
+                    {result.paid.charged, std::nullopt,
+                     overhead_since(post->call->received_at, self->clock().now(), result.waited),
+                     result.limits});
         mcp::server_info server;
         server.version = parts.settings->version;
         finish_result(
@@ -142,7 +152,7 @@ void exchange_state::tool_failed(const caf::error& why) {
     self->send(stopped, atom::cancel_v);
   // The user can mend this and the model can say so: a result, not a protocol error (I49).
   if (code == errc::app_not_connected)
-    return finish_result(json::serialize(catalogue_result({true, message_of(why), {}, false, {}})));
+    return finish_result(json::serialize(catalogue_result(problem_result(why))));
   fail(why);
 }
 
@@ -203,90 +213,6 @@ void exchange_state::send_errand(json::object params) {
       what.mirrored.push_back(field);
   what.request = post->call->id;
   worker = self->spawn(errand, errand_args{parts, std::move(what), relay_listener_actor{self}});
-}
-
-// -- subscriptions ------------------------------------------------------------
-
-void exchange_state::listen() {
-  auto wanted = mcp::parse_listen(request().params);
-  if (!wanted)
-    return fail(wanted.error());
-  if (!post->forms.event_stream)
-    return fail(
-      make_problem(errc::not_acceptable, "Accept must allow text/event-stream.", "Accept"));
-  filter = std::move(*wanted);
-  if (is_catalogue())
-    return acknowledge(mcp::tools_capability());
-  self
-    ->request(self->spawn(menu, menu_args{parts}), menu_timeout, atom::run_v, post->who, post->app,
-              std::string{"server"})
-    .then(
-      [this](const std::string& text) {
-        acknowledge(read_offer(text, *parts.settings).capabilities);
-      },
-      [this](caf::error& x) { fail(store_error(std::move(x))); });
-}
-
-void exchange_state::acknowledge(const json::object& capabilities) {
-  if (!open)
-    return;
-  // An endpoint of several apps gains and loses tools with its user's connections.
-  filter.tools =
-    filter.tools && (post->app == all_apps || offers(capabilities, "tools", "listChanged"));
-  filter.prompts = filter.prompts && offers(capabilities, "prompts", "listChanged");
-  filter.resources = filter.resources && offers(capabilities, "resources", "listChanged");
-  if (!offers(capabilities, "resources", "subscribe"))
-    filter.uris.clear();
-  listening = true;
-  start_stream();
-  send(mcp::encode_acknowledged(request().id, filter));
-  self->send(parts.directory, atom::enlist_v, exchange_actor{self});
-  if (filter.tools)
-    look_for_news();
-  if (!is_catalogue() && !filter.empty())
-    send_errand(request().params);
-}
-
-void exchange_state::look_for_news() {
-  self
-    ->request(self->spawn(menu, menu_args{parts}), menu_timeout, atom::run_v, post->who, post->app,
-              std::string{mcp::listed::tools})
-    .then(
-      [this](const std::string& text) {
-        auto items = mcp::merge_items(read_shares(text), mcp::listed::tools,
-                                      mcp::tool_filter::read(post->who.tools));
-        auto now = sha256(json::serialize(items));
-        auto before = std::exchange(tools_digest, now);
-        if (!before.empty() && before != now)
-          send(mcp::encode_subscribed(request().id, mcp::method::tools_changed, {}));
-      },
-      [](const caf::error&) {}); // not known now: the next change is another chance
-}
-
-void exchange_state::check_key(std::function<void()> then) {
-  if (!open)
-    return; // a suspended request is checked with the client's next POST
-  auto field = find_header(post->call->headers, "Authorization").value_or("");
-  auto blank = field.find(' ');
-  auto key = std::string{trim(field.substr(blank == std::string_view::npos ? 0 : blank))};
-  self->request(parts.authenticator, limits::store_timeout, atom::auth_v, key)
-    .then(
-      [this, then](const principal& who) {
-        auto copy = std::make_shared<stateless_post>(*post);
-        copy->who = who;
-        post = std::move(copy);
-        then();
-      },
-      [this](const caf::error& x) {
-        if (code_of(x) == errc::invalid_api_key)
-          end_listening();
-      });
-}
-
-void exchange_state::end_listening() {
-  if (!listening || !open)
-    return;
-  finish(200, mcp::encode_listen_end(request().id));
 }
 
 // -- what comes back ----------------------------------------------------------
@@ -468,6 +394,7 @@ void exchange_state::finish(int status, std::string message, http_headers header
     post->call->sink->end_stream(true);
   } else {
     headers.push_back({"Content-Type", "application/json"});
+    headers.insert(headers.end(), facts.begin(), facts.end());
     if (status == 503)
       headers.push_back({"Retry-After", "1"});
     parts.metrics->count_answer(post->call->target, status);
@@ -494,6 +421,7 @@ void exchange_state::fail(const caf::error& why) {
   if (!open)
     return;
   parts.metrics->log_problem(post->call->id, why);
+  add_limit_headers(facts, why);
   auto problem = mcp::for_client(why);
   auto code = code_of(problem);
   auto status = status_of(code);

@@ -98,6 +98,8 @@ struct exchange_state {
   /// The present POST has no whole answer yet.
   bool open = false;
   bool streaming = false;
+  /// What the answer's header fields tell of cost and limits.
+  http_headers facts;
   /// Params of the first POST in the form that a repetition must have.
   std::string digest;
   /// Open questions by their key.

@@ -150,14 +150,17 @@ struct tool_job {
   std::string arguments;
   hold_id hold;
   request_id request;
-  /// See admission::durable.
-  bool durable = false;
+  /// The call has an idempotency key, from which `hold` derives: one that was made and paid for
+  /// before is answered again, one that came to nothing is tried again.
+  bool keyed = false;
+  /// It is what the client asked for, and counts for the rate limits; within a loop, the loop does.
+  bool is_request = false;
 };
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, tool_job& x) {
   return f(caf::meta::type_name("callboard::tool_job"), x.who, x.app, x.tool, x.arguments, x.hold,
-           x.request, x.durable);
+           x.request, x.keyed, x.is_request);
 }
 
 /// What a tool answered. A provider's refusal is a result with `is_error`, not an error of ours
@@ -170,12 +173,16 @@ struct tool_result {
   /// Whether the call took a free slot; `paid.charged` is 0 then.
   bool free = false;
   receipt paid;
+  /// How long the provider was waited for.
+  std::chrono::microseconds waited{0};
+  /// Where the user's rate limits stand.
+  billing::limits_standing limits{};
 };
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, tool_result& x) {
   return f(caf::meta::type_name("callboard::tool_result"), x.is_error, x.text, x.structured, x.free,
-           x.paid);
+           x.paid, x.waited, x.limits);
 }
 
 /// The opened credentials of a connection.
@@ -337,9 +344,10 @@ using authenticator_actor = caf::typed_actor<
   // Conforms to status_actor.
   caf::replies_to<atom::status>::with<std::string>>;
 
-/// A platform's money and prices; the single writer of its wallet on this node, fenced by an epoch.
+/// A platform's money, prices and rate limits; the single writer of its wallet on this node, fenced
+/// by an epoch.
 using tenant_actor = caf::typed_actor<
-  // Places a hold. errc::wallet_insufficient, budget_exhausted, budget_suspended,
+  // Places a hold. errc::rate_limited, wallet_insufficient, budget_exhausted, budget_suspended,
   // idempotency_mismatch, store_unavailable. Nothing is held after an error. For tool calls the
   // tenant sets the amount from its price list.
   caf::replies_to<atom::admit, admission>::with<hold_ticket>,
@@ -349,6 +357,10 @@ using tenant_actor = caf::typed_actor<
   // A model by slug, or the platform's default for an empty slug (C21). errc::model_not_found,
   // invalid_field.
   caf::replies_to<atom::model, std::string>::with<model_info>,
+  // Rate limits were changed through this node: read them again.
+  caf::reacts_to<atom::drop>,
+  // INTERNAL: store counted requests.
+  caf::reacts_to<atom::refresh>,
   // INTERNAL: give back blocks that nobody uses.
   caf::reacts_to<atom::tick>,
   // Conforms to status_actor.

@@ -6,6 +6,7 @@
 
 #include "actors/interfaces.hpp"
 #include "actors/node.hpp"
+#include "core/base/wait_meter.hpp"
 #include "core/responses/token_usage.hpp"
 
 namespace callboard {
@@ -23,15 +24,23 @@ public:
     json::object body;
     std::int64_t input_tokens_estimate = 0;
     std::int64_t output_tokens_max = 0;
+    /// The request has an Idempotency-Key: a turn that was made and paid for before is repeated
+    /// from what it gave, one that came to nothing is tried again.
+    bool keyed = false;
   };
 
   struct callbacks {
     /// The hold is placed and the request is on its way; or why not (nothing is held then).
     std::function<void(const caf::error&)> admitted;
+    /// Instead of the following: what the settled turn of an earlier try gave
+    /// (result_of_turn::result). Nothing is held and nothing is to be settled.
+    std::function<void(const std::string&)> repeated;
     /// The model refused with a status other than 2xx, all of whose body is here.
     std::function<void(int status, const std::string& body)> refused;
     /// Bytes of a 2xx answer.
     std::function<void(const std::string&)> bytes;
+    /// What the answer has used so far, for a checkpoint.
+    std::function<responses::token_usage()> usage_so_far;
     /// The end of a 2xx answer, or of the transport. Settle now.
     std::function<void(const caf::error&)> ended;
   };
@@ -43,6 +52,8 @@ public:
     responses::token_usage usage;
     std::string status = "success";
     std::string error_message;
+    /// What a keyed turn gave, for `repeated`.
+    std::string result = {};
   };
 
   model_turn(loop_actor::pointer self, node_parts parts, principal who, request_id request,
@@ -72,6 +83,10 @@ public:
   micro_usd charged() const noexcept { return charged_; }
   /// What the wallet had left after the latest turn, when known.
   std::optional<micro_usd> balance() const noexcept { return balance_; }
+  /// How long the model was waited for.
+  std::chrono::microseconds waited() const { return waits_.total(self_->clock().now()); }
+  /// Where the user's rate limits stood after the latest admission.
+  const billing::limits_standing& limits() const noexcept { return limits_; }
 
   // -- messages of the http client, passed on by the actor --------------------
 
@@ -81,6 +96,10 @@ public:
 
 private:
   void admit(const tenant_actor& tenant);
+  void take_ticket(const hold_ticket& ticket);
+  void repeat();
+  void refuse(const caf::error& why);
+  void note_progress();
   void invoke();
 
   loop_actor::pointer self_;
@@ -96,13 +115,19 @@ private:
   hold_id hold_;
   bool held_ = false;
   bool admitting_ = false;
+  /// Tries at this turn whose holds had ended without a charge.
+  int tries_ = 0;
   fetch_id fetching_ = 0;
   std::uint64_t fetches_ = 0;
   int status_ = 0;
   std::string refusal_;
   micro_usd charged_;
   std::optional<micro_usd> balance_;
+  billing::counted_use counted_;
+  billing::limits_standing limits_;
+  wait_meter waits_;
   caf::actor_clock::time_point begun_{};
+  caf::actor_clock::time_point noted_{};
 };
 
 } // namespace callboard

@@ -6,6 +6,7 @@
 
 #include <caf/meta/type_name.hpp>
 
+#include "actors/rate_messages.hpp"
 #include "core/base/ids.hpp"
 #include "core/base/money.hpp"
 
@@ -38,16 +39,20 @@ struct admission {
   std::string prices;
   std::chrono::milliseconds ttl{15 * 60 * 1000};
   /// The hold must be in PostgreSQL before the work begins, so that a retry after a crash finds it:
-  /// requests with an Idempotency-Key. Turns always are; other tool calls may be admitted in
-  /// memory.
+  /// keyed requests. Turns always are; other tool calls may be admitted in memory.
   bool durable = false;
+  /// What it uses of the end user's rate limits (I35): a client's request counts once, with its
+  /// first step; later steps are counted by their tokens and never refused.
+  std::int64_t counted_requests = 0;
+  /// A turn's tokens, as estimated.
+  std::int64_t counted_tokens = 0;
 };
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, admission& x) {
   return f(caf::meta::type_name("callboard::admission"), x.id, x.request_hash, x.kind, x.end_user,
            x.amount, x.subject, x.app, x.request, x.loop, x.turn, x.turns_max, x.prices, x.ttl,
-           x.durable);
+           x.durable, x.counted_requests, x.counted_tokens);
 }
 
 /// A placed hold.
@@ -57,11 +62,16 @@ struct hold_ticket {
   micro_usd amount;
   /// The hold existed already with this status ('P', 'S', 'V', 'E'), or 0 when it was placed now.
   char existed = 0;
+  /// What was counted of the rate limits, for the settlement; all 0 for a user without limits.
+  billing::counted_use counted{};
+  /// Where the user stands after it.
+  billing::limits_standing limits{};
 };
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, hold_ticket& x) {
-  return f(caf::meta::type_name("callboard::hold_ticket"), x.id, x.free, x.amount, x.existed);
+  return f(caf::meta::type_name("callboard::hold_ticket"), x.id, x.free, x.amount, x.existed,
+           x.counted, x.limits);
 }
 
 /// Ends a hold exactly once: settles the real amount, or gives everything back.
@@ -81,13 +91,23 @@ struct settlement {
   std::string error_message;
   /// "response", "chat.completion" or "mcp_tool", for the log row.
   std::string request_type;
+  /// What keyed work gave, kept with its hold for a repetition; empty otherwise.
+  std::string result;
+  /// Who did the work, for the log row: the host of the model server, or the tool's app.
+  std::string provider;
+  /// The model's name there; empty for tools.
+  std::string provider_model;
+  /// Whose rate limits counted what, so that the real tokens take the place of the estimate; empty
+  /// when nothing was counted.
+  end_user_id counted_for;
+  billing::counted_use counted{};
 };
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, settlement& x) {
   return f(caf::meta::type_name("callboard::settlement"), x.id, x.charge, x.actual, x.input_tokens,
            x.cached_tokens, x.output_tokens, x.estimated, x.latency_ms, x.status, x.error_message,
-           x.request_type);
+           x.request_type, x.result, x.provider, x.provider_model, x.counted_for, x.counted);
 }
 
 /// What the end of a hold came to.

@@ -10,6 +10,7 @@
 #include "core/connectors/catalogue.hpp"
 #include "core/mcp/sse.hpp"
 #include "core/mcp/tool_filter.hpp"
+#include "core/responses/chat_completion.hpp"
 #include "core/responses/stored_conversation.hpp"
 #include "core/responses/wire.hpp"
 
@@ -27,6 +28,9 @@ http_headers failure_headers(errc code, int status, bool paid) {
     headers.push_back({"Retry-After", "1"});
   return headers;
 }
+
+/// Bytes that a response's id is made of.
+constexpr std::size_t response_id_bytes = 16;
 
 /// OpenAI's own models want the bound under its newer name; compatible servers know the older one.
 bool wants_newer_bound(const model_info& model) {
@@ -149,8 +153,11 @@ void response_loop_state::refuse(const caf::error& problem) {
   // C28: a tool item for an app that is not connected is a mistake in the request.
   auto status = code_of(problem) == errc::app_not_connected ? 422 : status_of(code_of(problem));
   parts.metrics->count_answer(call->target, status);
-  call->sink->finish(
-    {status, failure_headers(code_of(problem), status, admitted), error_body(problem, call->id)});
+  auto headers = failure_headers(code_of(problem), status, admitted);
+  add_retry_headers(headers, problem);
+  if (admitted)
+    add_headers(headers, facts());
+  call->sink->finish({status, std::move(headers), error_body(problem, call->id)});
   quit_when_settled();
 }
 
@@ -233,8 +240,9 @@ void response_loop_state::list_remote_tools(std::size_t server, const std::strin
 void response_loop_state::invoke(responses::invoke_model& x) {
   body = x.body;
   stream.emplace();
-  model_turn::order order{x.iteration, limits::loop_iterations_max, std::move(x.body),
-                          x.input_tokens_estimate, x.output_tokens_max};
+  model_turn::order order{x.iteration,         limits::loop_iterations_max,
+                          std::move(x.body),   x.input_tokens_estimate,
+                          x.output_tokens_max, keyed()};
   model_turn::callbacks then;
   then.admitted = [this](const caf::error& problem) {
     if (left)
@@ -245,8 +253,21 @@ void response_loop_state::invoke(responses::invoke_model& x) {
     for (auto& frame : std::exchange(held_frames, {}))
       deliver_frame(std::move(frame));
   };
+  then.repeated = [this](const std::string& completion) {
+    if (left)
+      return;
+    stream->feed(completion);
+    auto again = stream->finish();
+    responses::complete_usage(again, body);
+    perform(rules->turn_finished(std::move(again), now()));
+  };
   then.refused = [this](int status, const std::string& text) { model_refused(status, text); };
   then.bytes = [this](const std::string& bytes) { model_bytes(bytes); };
+  then.usage_so_far = [this] {
+    auto so_far = stream->partial();
+    responses::complete_usage(so_far, body);
+    return so_far.usage;
+  };
   then.ended = [this](const caf::error& transport) { model_ended(transport); };
   turn->begin(std::move(order), std::move(then));
 }
@@ -279,6 +300,8 @@ void response_loop_state::turn_over(responses::turn x) {
   if (x.error) {
     outcome.status = to_string(code_of(x.error));
     outcome.error_message = message_of(x.error);
+  } else if (keyed()) {
+    outcome.result = json::serialize(responses::completion_json(x, {}));
   }
   auto ended = std::make_shared<responses::turn>(std::move(x));
   // The client learns of the turn's end when it is paid for, durably.
@@ -303,11 +326,14 @@ void response_loop_state::run_tool(const responses::run_tool& x) {
                x.name,
                json::serialize(x.arguments),
                billing::tool_hold(id, rules->iterations(), x.call),
-               call->id};
+               call->id,
+               keyed()};
   self->request(actor, limits::tool_call_timeout, atom::run_v, job)
     .then(
       [this, number = x.call](const tool_result& result) {
         tools.erase(number);
+        tools_charged = tools_charged + result.paid.charged;
+        note_wait(result.waited);
         if (left || over)
           return quit_when_settled();
         perform(rules->tool_finished(number, {result.is_error, result.text}, now()));
@@ -315,8 +341,15 @@ void response_loop_state::run_tool(const responses::run_tool& x) {
       [this, number = x.call](const caf::error& why) { tool_failed(number, why); });
 }
 
+void response_loop_state::note_wait(std::chrono::microseconds waited) {
+  longest_wait = std::max(longest_wait, waited);
+  if (tools.empty())
+    tools_waited += std::exchange(longest_wait, {});
+}
+
 void response_loop_state::tool_failed(std::size_t number, const caf::error& why) {
   auto node = tools.extract(number);
+  note_wait({});
   if (left || over)
     return quit_when_settled();
   auto code = code_of(why);
@@ -324,7 +357,8 @@ void response_loop_state::tool_failed(std::size_t number, const caf::error& why)
     self->send(node.mapped(), atom::cancel_v);
   // Money and the store end the loop (R130, I26); anything else is a failed tool that the model
   // hears of (C29).
-  if (status_of(code) == 402 || code == errc::store_unavailable || code == errc::shutting_down)
+  if (status_of(code) == 402 || code == errc::store_unavailable || code == errc::shutting_down
+      || code == errc::request_in_progress)
     return perform(rules->failed(why, now()));
   perform(rules->tool_finished(number, {true, message_of(why)}, now()));
 }
@@ -335,9 +369,13 @@ void response_loop_state::deliver_frame(std::string frame) {
     return;
   }
   if (!std::exchange(streaming, true)) {
-    call->sink->start_stream(200, {{"Content-Type", "text/event-stream; charset=utf-8"},
-                                   {"Cache-Control", "no-cache, no-transform"},
-                                   {"X-Accel-Buffering", "no"}});
+    http_headers headers{{"Content-Type", "text/event-stream; charset=utf-8"},
+                         {"Cache-Control", "no-cache, no-transform"},
+                         {"X-Accel-Buffering", "no"}};
+    // What it costs is known when the head is long sent.
+    auto known = facts();
+    add_headers(headers, {std::nullopt, std::nullopt, known.overhead, known.limits});
+    call->sink->start_stream(200, std::move(headers));
     self->delayed_send(self, limits::stream_keepalive_interval, atom::tick_v);
   }
   call->sink->send(std::move(frame));
@@ -348,8 +386,11 @@ void response_loop_state::succeed(const responses::succeed& x) {
     if (std::exchange(over, true))
       return;
     parts.metrics->count_answer(call->target, 200);
-    if (!request.stream)
-      call->sink->finish({200, {{"Content-Type", "application/json"}}, text});
+    if (!request.stream) {
+      http_headers headers{{"Content-Type", "application/json"}};
+      add_headers(headers, facts());
+      call->sink->finish({200, std::move(headers), text});
+    }
     end_answer();
   });
 }
@@ -387,6 +428,13 @@ void response_loop_state::end_answer() {
   if (streaming)
     call->sink->end_stream(true);
   quit_when_settled();
+}
+
+answer_facts response_loop_state::facts() const {
+  return {turn->charged() + tools_charged,
+          who.kind == key_kind::platform ? turn->balance() : std::nullopt,
+          overhead_since(call->received_at, self->clock().now(), turn->waited() + tools_waited),
+          turn->limits()};
 }
 
 void response_loop_state::client_left() { stop_work("client_disconnected", true); }
@@ -432,8 +480,11 @@ loop_actor::behavior_type response_loop(loop_actor::stateful_pointer<response_lo
   state.who = std::move(args.who);
   state.call = std::move(args.call);
   state.request = std::move(args.request);
-  state.id = {uuid4()};
-  state.response_id = responses::make_response_id(random_bytes(16));
+  // A keyed request that is run again is the same loop, so that it finds its turns.
+  state.id = {state.keyed() ? uuid5(state.call->idempotency, "loop") : uuid4()};
+  state.response_id =
+    responses::make_response_id(state.keyed() ? sha256(state.id.value).substr(0, response_id_bytes)
+                                              : random_bytes(response_id_bytes));
   state.seen = {"loop", state.id.value, self->clock().now()};
   state.turn.emplace(self, state.parts, state.who, state.call->id, state.id, "response");
   state.call->sink->on_closed(

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "actors/activity.hpp"
+#include "actors/answer_headers.hpp"
 #include "actors/interfaces.hpp"
 #include "actors/model_turn.hpp"
 #include "actors/node.hpp"
@@ -55,12 +56,17 @@ struct response_loop_state {
   void fail(const responses::fail& x);
   void store_response(const json::object& response, std::function<void()> then);
   void end_answer();
+  answer_facts facts() const;
+  /// A tool call has ended that waited that long.
+  void note_wait(std::chrono::microseconds waited);
   void client_left();
   /// Stops what is under way and ends the turn's hold; then the actor ends.
   void stop_work(const char* status, bool charge);
   void shut_down();
   void quit_when_settled();
   std::int64_t now() const { return parts.unix_time(); }
+  /// Whether the request has an Idempotency-Key.
+  bool keyed() const { return !call->idempotency.empty(); }
 
   loop_actor::pointer self;
   node_parts parts;
@@ -86,6 +92,10 @@ struct response_loop_state {
   /// Running tool calls, by their number in the loop.
   std::unordered_map<std::size_t, tool_call_actor> tools;
   std::int64_t tools_total = 0;
+  micro_usd tools_charged;
+  /// How long providers were waited for: of calls that run together, the longest wait.
+  std::chrono::microseconds tools_waited{0};
+  std::chrono::microseconds longest_wait{0};
   bool left = false;
   bool over = false;
 };

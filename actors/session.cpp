@@ -2,12 +2,14 @@
 
 #include <algorithm>
 
+#include "actors/answer_headers.hpp"
 #include "actors/metrics.hpp"
 #include "actors/promise_book.hpp"
 #include "actors/store_query.hpp"
 #include "actors/tool_call.hpp"
 #include "actors/tool_lists.hpp"
 #include "core/base/digest.hpp"
+#include "core/base/idempotency.hpp"
 #include "core/base/limits.hpp"
 #include "core/connectors/catalogue.hpp"
 #include "core/mcp/http_rules.hpp"
@@ -272,11 +274,21 @@ void session_state::call_tool(const exchange_ptr& x, const mcp::rpc_request& req
     return answer(x, mcp::encode_error(request.id, call.error()));
   if (answer_again(x, request) || refuse_id(x, request))
     return;
+  auto repeat_key = idempotency::key_of(call->meta, x->post->call->headers);
+  if (!repeat_key)
+    return answer(x, mcp::encode_error(request.id, repeat_key.error()));
   auto actor = self->spawn(tool_call, tool_call_args{args.parts});
   calls.emplace(request.id.key(), running{actor, x, request.id, {}, 0});
   watch(x);
   tool_job job{x->post->who, args.record.app,  call->name, json::serialize(call->arguments),
                {uuid4()},    x->post->call->id};
+  if (*repeat_key) {
+    // Sent again, the message has another id (facts reliability.md 4.1): the key tells.
+    job.hold = {idempotency::operation_of(
+      {job.who.platform, job.who.end_user, "tools/call " + job.app}, **repeat_key)};
+    job.keyed = true;
+  }
+  job.is_request = true;
   self->request(actor, limits::tool_call_timeout, atom::run_v, job)
     .then([this, x, id = request.id](const tool_result& result) { tool_answered(x, id, result); },
           [this, id = request.id](caf::error& why) { request_failed(id, why); });
@@ -291,7 +303,13 @@ void session_state::tool_answered(const exchange_ptr& x, const mcp::rpc_id& id,
   if (!result.structured.empty())
     if (auto object = parse_json_object(result.structured))
       content.structured = std::move(*object);
-  answer(node.mapped().origin, mcp::encode_result(id, mcp::call_tool_result(content, x->version)));
+  auto& origin = node.mapped().origin;
+  if (!origin->post->body.batch) // one cannot speak for the others
+    add_headers(origin->headers,
+                {result.paid.charged, std::nullopt,
+                 overhead_since(x->post->call->received_at, self->clock().now(), result.waited),
+                 result.limits});
+  answer(origin, mcp::encode_result(id, mcp::call_tool_result(content, x->version)));
 }
 
 void session_state::request_failed(const mcp::rpc_id& id, const caf::error& why) {
@@ -308,6 +326,8 @@ void session_state::request_failed(const mcp::rpc_id& id, const caf::error& why)
   if (code == errc::timeout && node.mapped().actor)
     self->send(node.mapped().actor, atom::cancel_v);
   args.parts.metrics->log_problem(x->post->call->id, why);
+  if (!x->post->body.batch)
+    add_limit_headers(x->headers, why);
   answer(x, mcp::encode_error(id, mcp::for_client(why)), status_of(code) == 503 ? 503 : 200);
 }
 

@@ -48,6 +48,8 @@ struct session_state {
     mcp::answer_forms forms;
     std::size_t missing = 0;
     std::vector<std::string> answers;
+    /// Of the answer, beside the usual ones.
+    http_headers headers;
     /// The worst status of its answers; 200 unless something went wrong on our side.
     int status = 200;
     /// Where the answer goes; null while the client is away.

@@ -123,6 +123,7 @@ void session_state::finish(const exchange_ptr& x) {
     return;
   }
   auto headers = json_headers();
+  headers.insert(headers.end(), x->headers.begin(), x->headers.end());
   if (x->status == 503)
     headers.push_back({"Retry-After", "1"});
   if (x->answers.empty()) // all was cancelled: a stream that ends without an answer (L13)

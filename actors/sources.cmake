@@ -1,24 +1,32 @@
 target_sources(callboard_actors PRIVATE
+  answer_keeper.cpp
+  answer_headers.cpp
   authenticator.cpp
   call.cpp
   calls/apps.cpp
   calls/connect.cpp
+  calls/budgets.cpp
   calls/connections.cpp
   calls/end_users.cpp
   calls/mcp.cpp
   calls/oauth.cpp
   calls/ops.cpp
   calls/platforms.cpp
+  calls/rate_limits.cpp
   calls/responses.cpp
   calls/server_oauth.cpp
   calls/servers.cpp
   calls/table.cpp
+  calls/webhooks.cpp
   chat_loop.cpp
   connection.cpp
+  crash_point.cpp
   directory.cpp
+  dispatcher.cpp
   endpoint.cpp
   errand.cpp
   exchange.cpp
+  exchange_subscriptions.cpp
   front.cpp
   lane.cpp
   menu.cpp
@@ -26,6 +34,7 @@ target_sources(callboard_actors PRIVATE
   model_turn.cpp
   remote_server.cpp
   remote_tool_call.cpp
+  request_limiter.cpp
   response_loop.cpp
   session.cpp
   session_errands.cpp

@@ -15,6 +15,14 @@ inline caf::error store_error(caf::error x) {
   return make_problem(errc::store_unavailable, "the lane does not answer");
 }
 
+/// The refusal of keyed work that another try is doing (I33).
+inline caf::error still_running() {
+  return with_details(make_problem(errc::request_in_progress,
+                                   "The first request with this Idempotency-Key still runs. Ask "
+                                   "again for its answer."),
+                      R"({"retry_after":1})");
+}
+
 /// Runs one statement for an actor: `on_rows(store_rows&)` or `on_error(caf::error)`, exactly one
 /// of them, later, on the actor's thread. An empty platform means a statement marked [system].
 template <class Self, class OnRows, class OnError>

@@ -2,6 +2,7 @@
 
 #include "actors/metrics.hpp"
 #include "actors/store_query.hpp"
+#include "core/base/limits.hpp"
 
 namespace callboard {
 namespace {
@@ -17,6 +18,9 @@ void sweeper_state::sweep(std::string statement, bool again) {
   std::vector<store_value> values;
   if (statement != "oauth_state/sweep")
     values.push_back(store_value::integer(rows_per_sweep));
+  if (statement == "idempotency/sweep")
+    values.push_back(
+      store_value::integer(std::chrono::milliseconds{limits::kept_answer_ttl}.count()));
   query(
     self, parts.store, {}, statement, std::move(values),
     [this, statement, again](store_rows& rows) {
@@ -40,6 +44,9 @@ sweeper_actor::behavior_type sweeper(sweeper_actor::stateful_pointer<sweeper_sta
       self->state.sweep("session/sweep", false);
       self->state.sweep("oauth_state/sweep", false);
       self->state.sweep("response/sweep", false);
+      self->state.sweep("idempotency/sweep", false);
+      self->state.sweep("rate_limit/sweep", false);
+      self->state.sweep("webhook/sweep", false);
     },
   };
 }

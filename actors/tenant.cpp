@@ -21,11 +21,30 @@ caf::result<hold_ticket> tenant_state::admit(const admission& what) {
     return make_problem(errc::over_limit, "Too many requests of this platform are waiting.");
   auto promise = self->make_response_promise<hold_ticket>();
   auto number = admissions.add(promise);
-  if (what.kind == hold_kind::llm)
-    place(what, {}, number);
+  if (rates->is_ready_for(what))
+    count_then_admit(what, number);
   else
-    price_then_admit(std::make_shared<pricing>(pricing{what, number}));
+    rates->learn(what, [this, what, number](const caf::error& problem) {
+      if (problem)
+        admissions.deliver(number, problem);
+      else
+        count_then_admit(what, number);
+    });
   return promise;
+}
+
+void tenant_state::count_then_admit(const admission& what,
+                                    promise_book<hold_ticket>::number promise) {
+  hold_ticket noted;
+  if (auto refusal = rates->count(what, noted))
+    return admissions.deliver(promise, refusal);
+  count_ptr counted;
+  if (noted.counted.requests > 0 || noted.counted.tokens > 0)
+    counted = std::make_shared<count>(count{what.end_user, noted});
+  if (what.kind == hold_kind::llm)
+    place(what, {}, promise, counted);
+  else
+    price_then_admit(std::make_shared<pricing>(pricing{what, promise, counted}));
 }
 
 void tenant_state::price_then_admit(const pricing_ptr& call) {
@@ -39,9 +58,8 @@ void tenant_state::price_then_admit(const pricing_ptr& call) {
     {store_value::text(tool), store_value::text(call->what.app)},
     [this, call](store_rows& rows) {
       if (rows.empty()) // never silently free (I22, I24)
-        return admissions.deliver(
-          call->promise,
-          make_problem(errc::internal, "the tool has no price, not even a global one"));
+        return answer(call->promise, call->counted,
+                      make_problem(errc::internal, "the tool has no price, not even a global one"));
       store_row row{rows, 0};
       if (tool_prices.size() >= price_entries_max)
         tool_prices.clear();
@@ -49,22 +67,36 @@ void tenant_state::price_then_admit(const pricing_ptr& call) {
       price = {{row.integer("price")}, row.text("price_id"), self->clock().now() + price_fresh_for};
       admit_at(call, price);
     },
-    [this, call](caf::error x) { admissions.deliver(call->promise, std::move(x)); });
+    [this, call](caf::error x) { answer(call->promise, call->counted, std::move(x)); });
 }
 
 void tenant_state::admit_at(const pricing_ptr& call, const cached_price& price) {
   call->what.amount = price.amount;
-  place(call->what, price.id, call->promise);
+  place(call->what, price.id, call->promise, call->counted);
 }
 
 void tenant_state::place(const admission& what, const std::string& price_id,
-                         promise_book<hold_ticket>::number promise) {
-  money->admit(what, price_id, [this, promise](result<hold_ticket> ticket) {
-    admissions.deliver(promise, std::move(ticket));
+                         promise_book<hold_ticket>::number promise, const count_ptr& counted) {
+  money->admit(what, price_id, [this, promise, counted](result<hold_ticket> ticket) {
+    answer(promise, counted, std::move(ticket));
   });
 }
 
+void tenant_state::answer(promise_book<hold_ticket>::number promise, const count_ptr& counted,
+                          result<hold_ticket> ticket) {
+  // Nothing happens for what was refused, and what happened before was counted before.
+  bool happens = ticket && (ticket->existed == 0 || ticket->existed == 'P');
+  if (counted && !happens) {
+    rates->give_back(counted->user, counted->noted.counted);
+  } else if (counted) {
+    ticket->counted = counted->noted.counted;
+    ticket->limits = counted->noted.limits;
+  }
+  admissions.deliver(promise, std::move(ticket));
+}
+
 caf::result<receipt> tenant_state::settle(const settlement& what) {
+  rates->correct(what);
   auto promise = self->make_response_promise<receipt>();
   money->settle(what, [this, number = settlements.add(promise)](result<receipt> paid) {
     settlements.deliver(number, std::move(paid));
@@ -143,9 +175,11 @@ tenant_actor::behavior_type tenant(tenant_actor::stateful_pointer<tenant_state> 
   auto& state = self->state;
   state.args = std::move(args);
   state.money = std::make_unique<wallet_writer>(self, state.args.parts, state.args.platform);
+  state.rates = std::make_unique<request_limiter>(self, state.args.parts, state.args.platform);
   state.seen = {"tenant", state.args.platform.value, self->clock().now()};
   self->set_exit_handler([self](const caf::exit_msg& msg) {
     self->state.money->close();
+    self->state.rates->close();
     self->state.refuse_all(ending());
     self->quit(msg.reason);
   });
@@ -162,8 +196,14 @@ tenant_actor::behavior_type tenant(tenant_actor::stateful_pointer<tenant_state> 
       self->state.seen.note("model");
       return self->state.find_model(slug);
     },
+    [self](atom::drop) { self->state.rates->forget(); },
+    [self](atom::refresh) { self->state.rates->tick(); },
     [self](atom::tick) { self->state.money->tick(); },
-    [self](atom::status) { return self->state.seen.report(self, self->state.money->report()); },
+    [self](atom::status) {
+      auto report = self->state.money->report();
+      report["rate_limits"] = self->state.rates->report();
+      return self->state.seen.report(self, std::move(report));
+    },
   };
 }
 

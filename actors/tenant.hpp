@@ -9,6 +9,7 @@
 #include "actors/interfaces.hpp"
 #include "actors/node.hpp"
 #include "actors/promise_book.hpp"
+#include "actors/request_limiter.hpp"
 #include "actors/wallet_writer.hpp"
 
 namespace callboard {
@@ -22,10 +23,19 @@ struct tenant_state {
   explicit tenant_state(tenant_actor::pointer selfptr) : self(selfptr) {}
   static inline const char* name = "tenant";
 
+  /// What was counted of a user's rate limits for somebody whose hold is not placed yet.
+  struct count {
+    end_user_id user;
+    hold_ticket noted;
+  };
+  /// Null when nothing was counted.
+  using count_ptr = std::shared_ptr<count>;
+
   /// A tool call whose price is looked up.
   struct pricing {
     admission what;
     promise_book<hold_ticket>::number promise = 0;
+    count_ptr counted;
   };
   using pricing_ptr = std::shared_ptr<pricing>;
 
@@ -41,10 +51,13 @@ struct tenant_state {
   };
 
   caf::result<hold_ticket> admit(const admission& what);
+  void count_then_admit(const admission& what, promise_book<hold_ticket>::number promise);
   void price_then_admit(const pricing_ptr& call);
   void admit_at(const pricing_ptr& call, const cached_price& price);
   void place(const admission& what, const std::string& price_id,
-             promise_book<hold_ticket>::number promise);
+             promise_book<hold_ticket>::number promise, const count_ptr& counted);
+  void answer(promise_book<hold_ticket>::number promise, const count_ptr& counted,
+              result<hold_ticket> ticket);
   caf::result<receipt> settle(const settlement& what);
   caf::result<model_info> find_model(const std::string& slug);
   void find_default_model(std::int64_t markup_ppm, promise_book<model_info>::number promise);
@@ -56,6 +69,7 @@ struct tenant_state {
   tenant_args args;
   activity seen;
   std::unique_ptr<wallet_writer> money;
+  std::unique_ptr<request_limiter> rates;
   promise_book<hold_ticket> admissions;
   promise_book<receipt> settlements;
   promise_book<model_info> model_questions;
@@ -63,7 +77,8 @@ struct tenant_state {
   std::unordered_map<std::string, cached_model> models;
 };
 
-/// See tenant_actor. It finds prices and models; actors/wallet_writer.hpp moves the money.
+/// See tenant_actor. It finds prices and models; actors/wallet_writer.hpp moves the money,
+/// actors/request_limiter.hpp counts requests.
 tenant_actor::behavior_type tenant(tenant_actor::stateful_pointer<tenant_state> self,
                                    tenant_args args);
 

@@ -15,6 +15,7 @@ constexpr auto force_timeout = std::chrono::seconds{2};
 void terminator_state::start_drain() {
   deadline = self->clock().now() + args.drain_timeout;
   self->send(args.directory, atom::drain_v);
+  self->send(args.dispatcher, atom::drain_v);
   look();
 }
 
@@ -42,6 +43,8 @@ void terminator_state::force() {
 
 void terminator_state::finish(bool complete) {
   self->send_exit(args.front, caf::exit_reason::user_shutdown);
+  // Attempts under way are given back, for the next node or start.
+  self->send_exit(args.dispatcher, caf::exit_reason::user_shutdown);
   self->send_exit(args.directory, caf::exit_reason::user_shutdown);
   promise.deliver(complete);
 }

@@ -2,6 +2,7 @@
 
 #include <chrono>
 
+#include "actors/dispatcher.hpp"
 #include "actors/interfaces.hpp"
 
 namespace callboard {
@@ -11,6 +12,7 @@ struct terminator_args {
   directory_actor directory;
   /// How long running requests may go on.
   std::chrono::milliseconds drain_timeout;
+  dispatcher_actor dispatcher;
 };
 
 struct terminator_state {

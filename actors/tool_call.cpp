@@ -1,5 +1,6 @@
 #include "actors/tool_call.hpp"
 
+#include "actors/crash_point.hpp"
 #include "actors/metrics.hpp"
 #include "actors/promise_book.hpp"
 #include "actors/store_query.hpp"
@@ -17,6 +18,10 @@ namespace {
 /// I52).
 constexpr auto resend_delay = std::chrono::milliseconds{300};
 constexpr auto resend_wait_max = std::chrono::seconds{2};
+
+/// A hold outlives its call surely, and the call's node not by much: only then is it given up.
+constexpr std::chrono::milliseconds hold_ttl =
+  limits::tool_call_timeout + limits::store_timeout * 2 + std::chrono::seconds{30};
 
 /// Of an error that much goes into the log row.
 constexpr std::size_t log_text_bytes_max = 500;
@@ -36,6 +41,25 @@ connectors::outcome refused(std::string text) {
   connectors::outcome x;
   x.is_error = true;
   x.text = std::move(text);
+  return x;
+}
+
+/// What a keyed call gave, for its repetition.
+std::string outcome_text(const connectors::outcome& x) {
+  json::object kept{{"text", x.text}, {"is_error", x.is_error}};
+  if (x.structured)
+    kept["structured"] = *x.structured;
+  return json::serialize(kept);
+}
+
+/// Undoes outcome_text().
+connectors::outcome read_outcome(const std::string& kept) {
+  auto object = json::parse(kept).as_object();
+  connectors::outcome x;
+  x.text = to_std(object.at("text").as_string());
+  x.is_error = object.at("is_error").as_bool();
+  if (auto* structured = find_object(object, "structured"))
+    x.structured = *structured;
   return x;
 }
 
@@ -93,27 +117,59 @@ void tool_call_state::prepare(const credentials& opened) {
 
 void tool_call_state::admit() {
   admission what;
-  what.id = job.hold;
+  what.id = billing::try_hold(job.hold, tries);
   what.request_hash = sha256(job.tool + '\n' + job.arguments);
   what.kind = hold_kind::mcp;
   what.end_user = job.who.end_user;
   what.subject = job.tool;
   what.app = job.app;
   what.request = job.request;
-  what.durable = job.durable;
+  what.durable = job.keyed;
+  what.ttl = hold_ttl;
+  what.counted_requests = job.is_request ? 1 : 0;
   self->request(tenant, limits::store_timeout * 2, atom::admit_v, what)
-    .then(
-      [this](const hold_ticket& ticket) {
-        // A pending one is our own: the lane repeats a commit that it is in doubt about.
-        if (ticket.existed != 0 && ticket.existed != 'P')
-          return fail(make_problem(errc::conflict, "This tool call was made before."));
-        hold = ticket;
-        if (finished) // cancelled meanwhile
-          settle(cancelled());
-        else
-          send();
-      },
-      [this](caf::error& x) { fail(store_error(std::move(x))); });
+    .then([this](const hold_ticket& ticket) { take_ticket(ticket); },
+          [this](caf::error& x) { fail(store_error(std::move(x))); });
+}
+
+void tool_call_state::take_ticket(const hold_ticket& ticket) {
+  // Without a key, a pending one is our own: the lane repeats a commit that it is in doubt about.
+  if (ticket.existed == 0 || (ticket.existed == 'P' && !job.keyed)) {
+    crash_point("tool_admitted");
+    hold = ticket;
+    if (finished) // cancelled meanwhile
+      settle(cancelled());
+    else
+      send();
+  } else if (job.keyed && ticket.existed == 'S') {
+    repeat();
+  } else if (job.keyed && ticket.existed == 'P') {
+    fail(still_running());
+  } else if (job.keyed && ++tries < limits::keyed_tries_max) {
+    admit();
+  } else {
+    fail(make_problem(errc::conflict, "This tool call was made before."));
+  }
+}
+
+void tool_call_state::repeat() {
+  query(
+    self, args.parts.store, job.who.platform, "hold/result",
+    {store_value::text(billing::try_hold(job.hold, tries).value)},
+    [this](store_rows& rows) {
+      if (rows.empty())
+        return fail(make_problem(errc::conflict,
+                                 "This call was made and paid for, but what it gave was lost. Use "
+                                 "another idempotency key."));
+      store_row row{rows, 0};
+      auto seen = read_outcome(row.text("body"));
+      hold_ticket earlier{};
+      earlier.free = row.boolean("free");
+      hold = earlier;
+      finished = true;
+      deliver(seen, {});
+    },
+    [this](const caf::error& x) { fail(x); });
 }
 
 void tool_call_state::send() {
@@ -122,6 +178,7 @@ void tool_call_state::send() {
   auto request = plan->request();
   if (!request)
     return conclude(refused(message_of(request.error())));
+  waits.begin(self->clock().now());
   fetching = make_fetch_id(self->id(), ++fetches);
   fetch_request fetch;
   fetch.id = fetching;
@@ -136,6 +193,7 @@ void tool_call_state::send() {
 }
 
 void tool_call_state::answered(const http_response& answer) {
+  waits.end(self->clock().now());
   fetching = 0;
   if (finished)
     return;
@@ -154,6 +212,7 @@ void tool_call_state::answered(const http_response& answer) {
 }
 
 void tool_call_state::no_answer(const caf::error& why) {
+  waits.end(self->clock().now());
   fetching = 0;
   if (finished)
     return;
@@ -169,14 +228,17 @@ void tool_call_state::no_answer(const caf::error& why) {
 
 void tool_call_state::refresh_and_resend(connectors::outcome seen) {
   refreshed = true;
+  waits.begin(self->clock().now());
   self->request(connection, limits::token_call_timeout * 2, atom::refresh_v, access_token)
     .then(
       [this](const credentials& opened) {
+        waits.end(self->clock().now());
         access_token = opened.access_token;
         plan->use_token(access_token);
         send();
       },
       [this, seen = std::move(seen)](caf::error& x) mutable {
+        waits.end(self->clock().now());
         auto why = store_error(std::move(x));
         // Not renewed for now: connecting again would not help, waiting does.
         if (code_of(why) != errc::app_not_connected)
@@ -191,6 +253,7 @@ bool tool_call_state::resend_soon(const connectors::outcome& seen, bool harmless
   if (resent || !may)
     return false;
   resent = true;
+  waits.begin(self->clock().now());
   auto wait = seen.retry_after ? std::chrono::milliseconds{*seen.retry_after} : resend_delay;
   self->delayed_send(self, wait, atom::tick_v);
   return true;
@@ -214,17 +277,25 @@ void tool_call_state::settle(const connectors::outcome& seen) {
   what.latency_ms =
     std::chrono::duration_cast<std::chrono::milliseconds>(self->clock().now() - begun).count();
   what.request_type = "mcp_tool";
+  what.provider = job.app;
   what.status = seen.is_error ? "error" : "success";
   // PostgreSQL refuses half a character, and with it the settlement.
   if (seen.is_error)
     what.error_message = std::string{connectors::cut_text(seen.text, log_text_bytes_max)};
+  if (job.keyed && seen.counts)
+    what.result = outcome_text(seen);
+  crash_point("tool_answered");
   self->request(tenant, limits::store_timeout * 2, atom::settle_v, what)
-    .then([this, seen](const receipt& paid) { deliver(seen, paid); },
-          [this, seen](const caf::error& x) {
-            // The call had its effect; its hold stays and the sweeper resolves it.
-            args.parts.metrics->log_problem(job.request, x);
-            deliver(seen, {});
-          });
+    .then(
+      [this, seen](const receipt& paid) {
+        crash_point("tool_settled");
+        deliver(seen, paid);
+      },
+      [this, seen](const caf::error& x) {
+        // The call had its effect; its hold stays and the sweeper resolves it.
+        args.parts.metrics->log_problem(job.request, x);
+        deliver(seen, {});
+      });
 }
 
 void tool_call_state::deliver(const connectors::outcome& seen, const receipt& paid) {
@@ -235,6 +306,9 @@ void tool_call_state::deliver(const connectors::outcome& seen, const receipt& pa
     result.structured = json::serialize(*seen.structured);
   result.free = hold && hold->free;
   result.paid = paid;
+  result.waited = waits.total(self->clock().now());
+  if (hold)
+    result.limits = hold->limits;
   if (promise.pending())
     promise.deliver(std::move(result));
   self->quit();
@@ -277,7 +351,10 @@ tool_call_actor::behavior_type tool_call(tool_call_actor::stateful_pointer<tool_
     [self](atom::cancel) {
       self->state.cancel(make_problem(errc::cancelled, "The call was cancelled."));
     },
-    [self](atom::tick) { self->state.send(); },
+    [self](atom::tick) {
+      self->state.waits.end(self->clock().now());
+      self->state.send();
+    },
   };
 }
 

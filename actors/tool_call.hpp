@@ -5,6 +5,7 @@
 
 #include "actors/interfaces.hpp"
 #include "actors/node.hpp"
+#include "core/base/wait_meter.hpp"
 #include "core/connectors/render.hpp"
 #include "core/connectors/shape.hpp"
 
@@ -22,6 +23,8 @@ struct tool_call_state {
   void connected(const connection_actor& found);
   void prepare(const credentials& opened);
   void admit();
+  void take_ticket(const hold_ticket& ticket);
+  void repeat();
   void send();
   void answered(const http_response& answer);
   void no_answer(const caf::error& why);
@@ -46,6 +49,9 @@ struct tool_call_state {
   /// The request on its way, or 0.
   fetch_id fetching = 0;
   std::uint64_t fetches = 0;
+  /// Tries at a keyed call whose holds had ended without a charge.
+  int tries = 0;
+  wait_meter waits;
   bool refreshed = false;
   bool resent = false;
   bool finished = false;

@@ -36,6 +36,20 @@ std::string figures(const admission& what, const store_row& row) {
   return json::serialize(out);
 }
 
+/// The log object of wallet/resolve.
+json::object log_of(const settlement& x) {
+  return {{"input_tokens", x.input_tokens},
+          {"cached_tokens", x.cached_tokens},
+          {"output_tokens", x.output_tokens},
+          {"estimated", x.estimated},
+          {"latency_ms", x.latency_ms},
+          {"status", x.status},
+          {"error_message", without_zero(x.error_message)},
+          {"request_type", x.request_type},
+          {"provider_id", text_or_null(x.provider)},
+          {"provider_model_id", text_or_null(x.provider_model)}};
+}
+
 } // namespace
 
 caf::error refusal(const admission& what, const store_row& row) {
@@ -62,17 +76,6 @@ caf::error refusal(const admission& what, const store_row& row) {
   if (code == "no_wallet")
     return make_problem(errc::not_found, "The platform has no wallet.");
   return make_problem(errc::internal, fmt::format("wallet/reserve answered '{}'", code));
-}
-
-json::object log_of(const settlement& x) {
-  return {{"input_tokens", x.input_tokens},
-          {"cached_tokens", x.cached_tokens},
-          {"output_tokens", x.output_tokens},
-          {"estimated", x.estimated},
-          {"latency_ms", x.latency_ms},
-          {"status", x.status},
-          {"error_message", without_zero(x.error_message)},
-          {"request_type", x.request_type}};
 }
 
 std::vector<store_value> reserve_values(const admission& what, const std::string& price_id,
@@ -128,16 +131,24 @@ json::object booking_item(const admission& what, const std::string& price_id, co
           {"price_id", text_or_null(price_id)},
           {"amount", what.amount.value},
           {"log",
-           {{"latency_ms", end.latency_ms},
+           {{"provider_id", text_or_null(end.provider)},
+            {"latency_ms", end.latency_ms},
             {"status", end.status},
             {"error_message", without_zero(end.error_message)}}}};
+}
+
+std::vector<store_value> ending_values(const settlement& end) {
+  return {store_value::text(end.id.value), store_value::text(end.charge ? "S" : "V"),
+          store_value::integer(end.charge ? end.actual.value : 0),
+          store_value::text(json::serialize(log_of(end))), unless_empty(end.result)};
 }
 
 json::object ending_item(const settlement& end) {
   return {{"id", end.id.value},
           {"how", end.charge ? "S" : "V"},
           {"actual", end.charge ? end.actual.value : 0},
-          {"log", log_of(end)}};
+          {"log", log_of(end)},
+          {"result", text_or_null(end.result)}};
 }
 
 } // namespace callboard

@@ -15,9 +15,6 @@ namespace callboard {
 /// A refusal of wallet/reserve as an error for the caller, with the figures behind it (C27).
 caf::error refusal(const admission& what, const store_row& row);
 
-/// The log object of wallet/resolve.
-json::object log_of(const settlement& x);
-
 /// The parameters of wallet/reserve.
 std::vector<store_value> reserve_values(const admission& what, const std::string& price_id,
                                         std::int64_t epoch, const std::string& token);
@@ -29,7 +26,10 @@ json::object reserve_item(const admission& what, const std::string& price_id);
 json::object booking_item(const admission& what, const std::string& price_id, const hold_id& block,
                           std::int64_t epoch, const settlement& end);
 
-/// An item of wallet/resolve_many.
+/// The parameters of wallet/resolve.
+std::vector<store_value> ending_values(const settlement& end);
+
+/// The same as an item of wallet/resolve_many.
 json::object ending_item(const settlement& end);
 
 } // namespace callboard

@@ -4,6 +4,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include "actors/crash_point.hpp"
 #include "actors/store_query.hpp"
 #include "actors/wallet_rows.hpp"
 #include "core/base/digest.hpp"
@@ -83,6 +84,7 @@ void wallet_writer::acquire_then(std::function<void(caf::error)> next) {
         return tell(make_problem(errc::not_found, "The platform has no wallet."));
       epoch_ = store_row{rows, 0}.integer("epoch");
       token_ = fresh;
+      acquired_at_ = self_->clock().now();
       tell({});
     },
     tell);
@@ -142,6 +144,7 @@ void wallet_writer::take_answer(const pending_ptr& hold, const store_row& row) {
                        existed && !status.empty() ? status.front() : '\0'};
     if (open_holds_.size() < listed_holds_max)
       open_holds_[ticket.id] = ticket;
+    conclude(hold);
     return hold->done(ticket);
   }
   if (code == "fenced" && hold->may_retry) {
@@ -150,10 +153,8 @@ void wallet_writer::take_answer(const pending_ptr& hold, const store_row& row) {
       epoch_ = 0;
     return with_epoch(hold, [this, hold] { reserve(hold); });
   }
-  // Money that only lies ready for others is no reason to refuse.
-  if ((code == "insufficient" || code == "over_budget") && hold->may_reclaim
-      && (blocks_.left().value > 0 || !waiting_for_reclaim_.empty()))
-    return reclaim_then(hold);
+  if (code == "insufficient" || code == "over_budget")
+    return fall_short(hold, row);
   refuse(hold, refusal(hold->what, row));
 }
 
@@ -167,30 +168,63 @@ void wallet_writer::not_reserved(const batch_of_holds& batch, const caf::error& 
       continue;
     }
     // In doubt: what may have been placed is given back as soon as PostgreSQL is there.
-    if (away && !hold->what.durable)
+    if (away)
       query(
         self_, parts_.store, platform_, "wallet/resolve",
         {store_value::text(hold->what.id.value), store_value::text("V"), store_value::integer(0),
-         store_value::null()},
+         store_value::null(), store_value::null()},
         [](store_rows&) {}, [](const caf::error&) {}, true);
     refuse(hold, why);
   }
 }
 
-void wallet_writer::reclaim_then(const pending_ptr& hold) {
-  hold->may_reclaim = false;
-  bool first = waiting_for_reclaim_.empty();
-  waiting_for_reclaim_.push_back([this, hold] { reserve(hold); });
-  if (!first)
-    return;
+// Money that only lies ready for others is no reason to refuse. One lane runs our statements in
+// their order, so a second try sees all that was given back before, also by another call.
+void wallet_writer::fall_short(const pending_ptr& hold, const store_row& row) {
+  bool of_wallet = row.text("code") == "insufficient";
   auto now = self_->clock().now();
-  give_back(blocks_.take_rests(now, now), [this] {
-    for (auto& next : std::exchange(waiting_for_reclaim_, {}))
-      next();
-  });
+  if (hold->reclaims_left > 0) {
+    auto rests =
+      of_wallet ? blocks_.take_rests(now, now) : blocks_.take_rests_of(hold->what.end_user);
+    if (!rests.empty() || returns_under_way_ > 0) {
+      --hold->reclaims_left;
+      if (of_wallet && !std::exchange(hold->is_short, true))
+        ++short_of_money_;
+      return give_back(std::move(rests), [this, hold] { reserve(hold); });
+    }
+  }
+  auto why = refusal(hold->what, row);
+  // After that long no block of a former owner is left.
+  if (hold->waits_left == 0 || now >= acquired_at_ + block_ttl)
+    return refuse(hold, std::move(why));
+  look_at_former_owners(hold, of_wallet ? end_user_id{} : hold->what.end_user, std::move(why));
+}
+
+// A former owner gives back what it does not use within two ticks; we wait that long only when it
+// has something.
+void wallet_writer::look_at_former_owners(const pending_ptr& hold, const end_user_id& payer,
+                                          caf::error why) {
+  query(
+    self_, parts_.store, platform_, "block/elsewhere",
+    {store_value::integer(epoch_),
+     payer.empty() ? store_value::null() : store_value::text(payer.value)},
+    [this, hold, why](store_rows& rows) {
+      if (rows.empty() || store_row{rows, 0}.integer("amount") <= 0)
+        return refuse(hold, why);
+      --hold->waits_left;
+      waiting_for_former_.push_back(hold);
+      arm_timer();
+    },
+    [this, hold, why](const caf::error&) { refuse(hold, why); });
+}
+
+void wallet_writer::conclude(const pending_ptr& hold) {
+  if (std::exchange(hold->is_short, false))
+    --short_of_money_;
 }
 
 void wallet_writer::refuse(const pending_ptr& hold, caf::error why) {
+  conclude(hold);
   ++refused_total_;
   hold->done(std::move(why));
 }
@@ -213,7 +247,7 @@ void wallet_writer::admit_call(const pending_ptr& hold) {
   if (take_from_block(hold, payer))
     return;
   // Too little for a block: the call that crosses the end of the wallet takes a hold of its own.
-  if (standing_.available() < hold->what.amount)
+  if (standing_.available() < hold->what.amount || short_of_money_ > 0)
     return reserve(hold);
   grow(payer, hold->what.amount, hold);
 }
@@ -225,7 +259,7 @@ bool wallet_writer::take_from_block(const pending_ptr& hold, const end_user_id& 
     return false;
   ++admitted_total_;
   open_calls_[what.id] = {*block, what, hold->price_id, epoch_};
-  if (blocks_.runs_low(payer) && !growing_.contains(payer)
+  if (blocks_.runs_low(payer) && !growing_.contains(payer) && short_of_money_ == 0
       && what.amount.value <= standing_.available().value)
     grow(payer, what.amount, nullptr);
   hold->done(hold_ticket{what.id, false, what.amount, 0});
@@ -288,6 +322,7 @@ void wallet_writer::grew(const end_user_id& payer, const hold_id& block, const s
     std::chrono::milliseconds usable = block_usable_for;
     if (row.maybe_text("usable_ms"))
       usable = std::min(usable, std::chrono::milliseconds{row.integer("usable_ms")});
+    crash_point("block_reserved");
     blocks_.grown(payer, block, {row.integer("amount")}, now, now + usable);
     arm_timer();
   }
@@ -296,6 +331,13 @@ void wallet_writer::grew(const end_user_id& payer, const hold_id& block, const s
       budgeted_.clear();
     if (!payer.empty())
       budgeted_[payer] = code == "ok";
+    for (auto& hold : waiting)
+      admit_call(hold);
+    return;
+  }
+  // As a rule because the day or month of the budget has ended.
+  if (code == "ended" && blocks_.contains(block)) {
+    blocks_.retire(payer);
     for (auto& hold : waiting)
       admit_call(hold);
     return;
@@ -329,15 +371,18 @@ void wallet_writer::give_back(std::vector<billing::block_book::rest> rests,
   json::array items;
   for (auto& x : rests)
     items.push_back(json::object{{"id", x.block.value}, {"amount", x.amount.value}});
+  ++returns_under_way_;
   query(
     self_, parts_.store, platform_, "block/return",
     {store_value::text(json::serialize(items)), store_value::integer(limits::free_calls_per_month)},
     [this, next](store_rows& rows) {
+      --returns_under_way_;
       if (!rows.empty())
         note(store_row{rows, 0});
       next();
     },
     [this, next, rests](const caf::error&) {
+      --returns_under_way_;
       for (auto& x : rests)
         doubtful_blocks_.insert(x.block);
       arm_timer();
@@ -358,6 +403,7 @@ void wallet_writer::settle(const settlement& what, on_receipt done) {
 }
 
 void wallet_writer::run_bookings(std::vector<booking> items) {
+  crash_point("block_booking");
   auto batch = std::make_shared<std::vector<booking>>(std::move(items));
   json::array rows_in;
   for (auto& [call, end, done] : *batch)
@@ -367,6 +413,7 @@ void wallet_writer::run_bookings(std::vector<booking> items) {
     {store_value::text(json::serialize(rows_in)),
      store_value::integer(limits::free_calls_per_month)},
     [this, batch](store_rows& rows) {
+      crash_point("block_booked");
       receipt paid;
       if (!rows.empty()) { // else it waits in the lane's journal
         store_row row{rows, 0};
@@ -422,11 +469,7 @@ void wallet_writer::run_endings(std::vector<ending_hold> items) {
       endings_.done();
   };
   if (batch->size() == 1) {
-    auto& end = batch->front().end;
-    query(self_, parts_.store, platform_, "wallet/resolve",
-          {store_value::text(end.id.value), store_value::text(end.charge ? "S" : "V"),
-           store_value::integer(end.charge ? end.actual.value : 0),
-           store_value::text(json::serialize(log_of(end)))},
+    query(self_, parts_.store, platform_, "wallet/resolve", ending_values(batch->front().end),
           on_rows, on_error, true);
     return;
   }
@@ -469,6 +512,8 @@ void wallet_writer::tick() {
   auto now = self_->clock().now();
   give_back(blocks_.take_rests(now - block_idle_for, now), [] {});
   end_doubtful_blocks();
+  for (auto& hold : std::exchange(waiting_for_former_, {}))
+    with_epoch(hold, [this, hold] { reserve(hold); });
   if (!blocks_.empty() || !doubtful_blocks_.empty())
     arm_timer();
 }

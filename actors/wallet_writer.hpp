@@ -52,8 +52,12 @@ private:
     on_ticket done;
     /// Whether a fenced answer may still be followed by one more try.
     bool may_retry = true;
-    /// Whether blocks may still be given back for it.
-    bool may_reclaim = true;
+    /// How often blocks may still be given back for it.
+    int reclaims_left = 3;
+    /// How often it may still wait for the blocks of a former owner.
+    int waits_left = 3;
+    /// Counted in short_of_money_.
+    bool is_short = false;
     /// The epoch that the latest try named.
     std::int64_t epoch = 0;
   };
@@ -90,8 +94,11 @@ private:
   void reserved(const batch_of_holds& batch, const store_rows& rows);
   void take_answer(const pending_ptr& hold, const store_row& row);
   void not_reserved(const batch_of_holds& batch, const caf::error& why);
-  void reclaim_then(const pending_ptr& hold);
+  void fall_short(const pending_ptr& hold, const store_row& row);
+  void look_at_former_owners(const pending_ptr& hold, const end_user_id& payer, caf::error why);
   void refuse(const pending_ptr& hold, caf::error why);
+  /// Its last answer has come.
+  void conclude(const pending_ptr& hold);
 
   // -- the way of a tool call ---------------------------------------------------
 
@@ -130,8 +137,14 @@ private:
   billing::block_book blocks_;
   /// Growing blocks, with those who wait for it.
   std::unordered_map<end_user_id, batch_of_holds> growing_;
-  /// Those who wait until blocks are given back.
-  std::vector<std::function<void()>> waiting_for_reclaim_;
+  /// Holds that were refused for want of money in the wallet and are tried again. Meanwhile no
+  /// block grows, so that what is given back for them is not taken at once.
+  std::int64_t short_of_money_ = 0;
+  /// Statements that give blocks back and have not been answered.
+  std::int64_t returns_under_way_ = 0;
+  /// Those who wait until a former owner gives its blocks back.
+  batch_of_holds waiting_for_former_;
+  caf::actor_clock::time_point acquired_at_{};
   /// Blocks that grew or shrank with an unknown outcome; ended as a whole after their calls.
   std::unordered_set<hold_id> doubtful_blocks_;
   std::unordered_map<hold_id, open_call> open_calls_;

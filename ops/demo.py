@@ -106,6 +106,17 @@ class Demo:
             sys.exit(f"{' '.join(command)} failed: {done.stderr}")
         return json.loads(done.stdout)
 
+    def say(self, *arguments):
+        """A subcommand for people: prints what it says."""
+        command = [self.binary, *arguments, "--data-dir", str(self.data)]
+        print("$ callboard " + " ".join(arguments))
+        if arguments[0] == "inspect":
+            command += ["--ops-url", self.node.info["ops_url"]]
+        done = subprocess.run(command, capture_output=True, text=True)
+        print(done.stdout.strip() or done.stderr.strip())
+        if done.returncode != 0:
+            sys.exit(f"{' '.join(command)} failed")
+
     def provision(self):
         title("1. The operator makes a platform, a model with prices, and tops the wallet up")
         platform = self.cli("platform", "create", "--name", "Demo SaaS")
@@ -195,6 +206,7 @@ class Demo:
         )
         if answer.status != 200:
             sys.exit(f"/v1/responses answered {answer.status}: {answer.read().decode()}")
+        self.request_id = answer.headers["X-Request-Id"]
         for line in answer:
             text = line.decode().rstrip("\n")
             if text.startswith("data: {"):
@@ -236,22 +248,17 @@ class Demo:
         )
 
     def bill(self):
-        title("5. The bill: wallet before and after, and the ledger rows between")
+        title("5. The bill, as an operator sees it: callboard inspect explain, ledger verify")
+        self.say("inspect", "explain", self.request_id)
+        told = self.cli(
+            "inspect", "explain", self.request_id, "--ops-url", self.node.info["ops_url"]
+        )
+        charged = sum(micros(x["charged"]) for x in told["requests"])
         after = self.wallet()["balance"]
-        base = f"{self.api}/v1/platforms/{self.platform}"
-        rows = call("GET", f"{base}/wallet/transactions?limit=100", self.platform_key)["data"]
-        spent = 0
-        for row in reversed(rows):
-            print(
-                f"{row['type']:10} {row['amount']:>12}  balance {row['balance_after']:>12}  "
-                f"{row['description'] or ''}"
-            )
-            if row["type"] != "top_up":
-                spent += micros(row["amount"])
-        usage = call("GET", f"{base}/usage", self.platform_key)
-        print(f"before {self.before}, after {after}; free tool calls: {json.dumps(usage)}")
-        if micros(self.before) + spent != micros(after):
-            sys.exit("the ledger does not explain the balance")
+        if charged == 0 or micros(self.before) - charged != micros(after):
+            sys.exit(f"{charged} do not explain a balance of {self.before} before, {after} after")
+        print()
+        self.say("ledger", "verify")
 
     def direct(self):
         title("6. The same tools for any MCP client at /mcp/github")
@@ -313,20 +320,7 @@ class Demo:
 
     def inspect(self):
         title("7. Operators look into live actors: callboard inspect session")
-        done = subprocess.run(
-            [
-                self.binary,
-                "inspect",
-                "session",
-                "--ops-url",
-                self.node.info["ops_url"],
-                "--operator-key-file",
-                str(self.data / "operator.key"),
-            ],
-            capture_output=True,
-            text=True,
-        )
-        print(done.stdout.strip() or done.stderr.strip())
+        self.say("inspect", "session")
 
     def snippets(self):
         title(

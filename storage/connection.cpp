@@ -110,7 +110,10 @@ store_rows rows_of(const pg_result* answer) {
   return rows;
 }
 
-result<connection> connection::open(const std::string& conninfo) {
+result<connection> connection::open(const std::string& conninfo,
+                                    std::chrono::milliseconds statement_timeout) {
+  const auto options = "-c statement_timeout=" + std::to_string(statement_timeout.count())
+                       + " -c lock_timeout=1000 -c idle_in_transaction_session_timeout=2000";
   // What stands before dbname may be overridden by the caller's string, what stands behind not.
   constexpr std::size_t count = 9;
   std::array<const char*, count> keys{"connect_timeout",
@@ -123,15 +126,7 @@ result<connection> connection::open(const std::string& conninfo) {
                                       "options",
                                       nullptr};
   std::array<const char*, count> values{
-    "2",
-    "3000",
-    "2",
-    "2",
-    "read-write",
-    "callboard",
-    conninfo.c_str(),
-    "-c statement_timeout=2000 -c lock_timeout=1000 -c idle_in_transaction_session_timeout=2000",
-    nullptr};
+    "2", "3000", "2", "2", "read-write", "callboard", conninfo.c_str(), options.c_str(), nullptr};
   conn_ptr conn{PQconnectStartParams(keys.data(), values.data(), 1)};
   if (!conn || PQstatus(conn.get()) == CONNECTION_BAD)
     return unavailable();

@@ -60,13 +60,17 @@ store_rows rows_of(const pg_result* answer);
 /// One libpq connection, non-blocking, so that every wait has a deadline. One thread at a time.
 class connection {
 public:
-  /// Silence of the server after which a connection counts as lost: above statement_timeout, so
-  /// that a slow statement ends by itself.
-  static constexpr auto silence_max = std::chrono::milliseconds{2500};
+  /// statement_timeout of everything that somebody waits for.
+  static constexpr auto statement_max = std::chrono::milliseconds{2000};
+  /// How much longer than statement_timeout the server may stay silent before the connection counts
+  /// as lost, so that a slow statement ends by itself.
+  static constexpr auto silence_margin = std::chrono::milliseconds{500};
+  static constexpr auto silence_max = statement_max + silence_margin;
 
   /// Connects within 1.5 s with the time limits of facts reliability.md 3.5.
   /// errc::store_unavailable otherwise.
-  static result<connection> open(const std::string& conninfo);
+  static result<connection> open(const std::string& conninfo,
+                                 std::chrono::milliseconds statement_timeout = statement_max);
 
   pg_conn* raw() const noexcept { return conn_.get(); }
 

@@ -60,8 +60,9 @@ result<const statement*> allowed_statement(const store_call& call) {
 /// The connection and everything that is lost or kept with it.
 class store::engine {
 public:
-  engine(std::string conninfo, key_ring_ptr ring)
+  engine(std::string conninfo, key_ring_ptr ring, std::chrono::milliseconds statement_timeout)
       : conninfo_(std::move(conninfo)), ring_(std::move(ring)),
+        statement_timeout_(statement_timeout),
         keys_(ring_, [this](std::string_view name, bound_values values) {
           return run_internal(name, std::move(values));
         }) {}
@@ -94,6 +95,7 @@ private:
 
   std::string conninfo_;
   key_ring_ptr ring_;
+  std::chrono::milliseconds statement_timeout_;
   std::optional<connection> conn_;
   /// Names of prepared statements of this connection.
   std::unordered_set<std::string_view> prepared_;
@@ -105,7 +107,7 @@ result<void> store::engine::connect() {
   if (conn_ && conn_->alive())
     return {};
   drop();
-  auto conn = connection::open(conninfo_);
+  auto conn = connection::open(conninfo_, statement_timeout_);
   if (!conn)
     return std::move(conn.error());
   auto role = conn->exec(*find_statement("lane/as_app"), {});
@@ -247,7 +249,7 @@ outcome store::engine::receive(const work& item) {
   outcome out;
   bool failed = false;
   for (;;) {
-    auto answer = conn_->next(connection::silence_max);
+    auto answer = conn_->next(statement_timeout_ + connection::silence_margin);
     if (!answer) {
       drop();
       out.rows = unavailable();
@@ -340,7 +342,9 @@ std::vector<result<store_rows>> store::engine::run(const std::vector<store_call>
 }
 
 store::store(std::string conninfo, key_ring_ptr ring)
-    : engine_(std::make_unique<engine>(std::move(conninfo), std::move(ring))) {}
+    : store(std::move(conninfo), std::move(ring), connection::statement_max) {}
+store::store(std::string conninfo, key_ring_ptr ring, std::chrono::milliseconds statement_timeout)
+    : engine_(std::make_unique<engine>(std::move(conninfo), std::move(ring), statement_timeout)) {}
 store::~store() = default;
 store::store(store&&) noexcept = default;
 store& store::operator=(store&&) noexcept = default;

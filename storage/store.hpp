@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -22,6 +23,9 @@ class store {
 public:
   /// Does not connect yet. `conninfo` is a libpq connection string or URI.
   store(std::string conninfo, key_ring_ptr ring);
+  /// Likewise, for statements that take longer than anybody but an operator would wait: those over
+  /// all rows of the ledger.
+  store(std::string conninfo, key_ring_ptr ring, std::chrono::milliseconds statement_timeout);
   ~store();
   store(store&&) noexcept;
   store& operator=(store&&) noexcept;

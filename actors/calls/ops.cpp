@@ -2,14 +2,86 @@
 #include "actors/metrics.hpp"
 #include "core/base/error_body.hpp"
 #include "core/base/limits.hpp"
+#include "core/billing/explanation.hpp"
+#include "core/billing/verification.hpp"
 
 namespace callboard::calls {
 namespace {
 
-/// Kinds that /inspect shows; "actors" is all of them.
+/// Kinds of actors that /inspect shows; "actors" is all of them.
 bool inspectable(const std::string& kind) {
   return kind == "actors" || kind == "tenant" || kind == "wallet" || kind == "session"
-         || kind == "loop" || kind == "connection" || kind == "authenticator";
+         || kind == "loop" || kind == "connection" || kind == "authenticator"
+         || kind == "dispatcher";
+}
+
+/// The platform that the query narrows a question to, or none.
+platform_id wanted_platform(call_self self) {
+  return {self->state.query_field("platform").value_or(std::string{})};
+}
+
+store_value id_or_null(const platform_id& x) {
+  return x.empty() ? store_value::null() : store_value::text(x.value);
+}
+
+/// Everything that was booked under a request id (`inspect explain`).
+void inspect_explain(call_self self, const std::string& request_id) {
+  self->state.run_for({}, "request/explain",
+                      {store_value::text(request_id), id_or_null(wanted_platform(self)),
+                       store_value::integer(billing::explained_holds_max)},
+                      [self, request_id](store_rows& rows) {
+                        auto told = billing::explain_rows(request_id, rows);
+                        if (!told)
+                          return self->state.fail(told.error());
+                        self->state.finish(200, billing::to_json(*told));
+                      });
+}
+
+void finish_verification(call_self self, const store_rows& counts, const store_rows& findings) {
+  auto told = billing::verification(counts, findings);
+  if (!told)
+    return self->state.fail(told.error());
+  self->state.finish(200, *told);
+}
+
+/// The money invariants, over all platforms or over one.
+void verify(call_self self, const platform_id& platform) {
+  const bool own = !platform.empty();
+  self->state.run_for(platform, own ? "ledger/verify_own" : "ledger/verify", {},
+                      [self, platform, own](store_rows& counts) {
+                        if (billing::all_hold(counts))
+                          return finish_verification(self, counts, {});
+                        self->state.run_for(
+                          platform, own ? "ledger/findings_own" : "ledger/findings",
+                          {store_value::integer(billing::findings_max)},
+                          [self, counts = std::move(counts)](store_rows& findings) {
+                            finish_verification(self, counts, findings);
+                          });
+                      });
+}
+
+void inspect_ledger(call_self self, const std::string& what) {
+  if (what != "verify")
+    return self->state.fail(
+      make_problem(errc::not_found, "Of the ledger there is /inspect/ledger/verify."));
+  const auto platform = wanted_platform(self);
+  if (platform.empty())
+    return verify(self, platform);
+  self->state.run_for(platform, "platform/find", {}, [self, platform](store_rows& rows) {
+    if (rows.empty())
+      return self->state.fail(make_problem(errc::not_found, "There is no such platform."));
+    verify(self, platform);
+  });
+}
+
+void inspect_holds(call_self self, const std::string& what) {
+  if (what != "stuck")
+    return self->state.fail(
+      make_problem(errc::not_found, "Of holds there is /inspect/holds/stuck."));
+  self->state.run_for(
+    {}, "hold/stuck",
+    {id_or_null(wanted_platform(self)), store_value::integer(billing::stuck_holds_max)},
+    [self](store_rows& rows) { self->state.finish(200, billing::stuck_holds_json(rows)); });
 }
 
 /// The wallet as the database has it, with the tenant actor's view beside it.
@@ -60,9 +132,16 @@ void inspect_get(call_self self) {
   auto& state = self->state;
   auto kind = state.path_field("kind");
   auto id = state.path_field("id");
+  if (kind == "explain" && !id.empty())
+    return inspect_explain(self, id);
+  if (kind == "ledger")
+    return inspect_ledger(self, id);
+  if (kind == "holds")
+    return inspect_holds(self, id);
   if (!inspectable(kind))
-    return state.fail(make_problem(
-      errc::not_found, "Inspect one of actors, tenant, wallet, session, loop, connection."));
+    return state.fail(make_problem(errc::not_found,
+                                   "Inspect one of actors, tenant, wallet, session, loop, "
+                                   "connection, dispatcher, explain, ledger, holds."));
   if (kind == "wallet" && id.empty())
     return state.fail(
       make_problem(errc::invalid_field, "Say which platform: /inspect/wallet/{platform}.", "id"));

@@ -1,3 +1,4 @@
+#include "actors/calls/rate_limit_fields.hpp"
 #include "actors/calls/table.hpp"
 #include "core/base/digest.hpp"
 #include "core/base/limits.hpp"
@@ -17,7 +18,22 @@ struct settings_fields {
   store_value free_calls;
   store_value default_budget;
   store_value default_model;
+  store_value default_rate_limits;
 };
+
+/// The three limits as the store takes them; all are replaced.
+store_value read_default_limits(const json::object& given, field_reader& outer) {
+  field_reader fields{given};
+  auto limits = read_rate_limits(fields);
+  if (fields.problem())
+    outer.refuse("default_rate_limits." + param_of(fields.problem()), message_of(fields.problem()));
+  auto number = [](const std::optional<std::int64_t>& x) {
+    return x ? json::value(*x) : json::value(nullptr);
+  };
+  return store_value::text(json::serialize(json::object{{"rpm_limit", number(limits.rpm)},
+                                                        {"tpm_limit", number(limits.tpm)},
+                                                        {"rpd_limit", number(limits.rpd)}}));
+}
 
 settings_fields read_settings(field_reader& outer) {
   settings_fields x;
@@ -36,6 +52,8 @@ settings_fields read_settings(field_reader& outer) {
     x.default_budget = store_value::integer(budget->value);
   if (auto model = fields.text("default_model", 0, 200))
     x.default_model = store_value::text(*model);
+  if (auto* given = fields.object("default_rate_limits"))
+    x.default_rate_limits = read_default_limits(*given, fields);
   if (fields.problem())
     outer.refuse("settings." + param_of(fields.problem()), message_of(fields.problem()));
   return x;
@@ -56,13 +74,25 @@ void platform_patch(call_self self) {
   auto settings = read_settings(fields);
   if (fields.problem())
     return state.fail(fields.problem());
-  std::vector<store_value> values{
-    store_value::text(name), store_value::text(slug), settings.markup_ppm,
-    settings.strict,         settings.free_calls,     settings.default_budget,
-    settings.default_model,  store_value::null(),     store_value::text(state.who.key.value)};
+  std::vector<store_value> values{store_value::text(name),
+                                  store_value::text(slug),
+                                  settings.markup_ppm,
+                                  settings.strict,
+                                  settings.free_calls,
+                                  settings.default_budget,
+                                  settings.default_model,
+                                  store_value::null(),
+                                  store_value::text(state.who.key.value),
+                                  settings.default_rate_limits};
   auto* inner = find_object(*body, "settings");
-  allow_tools(self, inner ? *inner : json::object{}, "platform/allow", {},
-              [self, values] { self->state.answer_with("platform/update", values); });
+  allow_tools(self, inner ? *inner : json::object{}, "platform/allow", {}, [self, values] {
+    self->state.run("platform/update", values, [self](store_rows& rows) {
+      if (rows.empty())
+        return self->state.fail(make_problem(errc::not_found, "The platform is gone."));
+      announce_rate_limits(
+        self, [self, text = store_row{rows, 0}.text("body")] { self->state.finish(200, text); });
+    });
+  });
 }
 
 void platform_delete(call_self self) {
@@ -85,11 +115,13 @@ void wallet_topup(call_self self) {
   auto description = fields.text("description", 1, description_bytes_max);
   if (fields.problem())
     return state.fail(fields.problem());
-  auto repeat_key = find_header(state.call->headers, "Idempotency-Key");
+  // A repetition whose first answer was lost with its node finds the row by the operation.
+  auto& operation = state.call->idempotency;
+  bool keyed = !operation.empty();
   state.run("wallet/topup",
             {store_value::integer(amount.value), store_value::text(description),
-             repeat_key ? store_value::text(std::string{*repeat_key}) : store_value::null(),
-             repeat_key ? store_value::bytes(sha256(json::serialize(*body))) : store_value::null()},
+             keyed ? store_value::text(operation) : store_value::null(),
+             keyed ? store_value::bytes(sha256(json::serialize(*body))) : store_value::null()},
             [self](store_rows& rows) {
               store_row row{rows, 0};
               auto code = rows.empty() ? std::string{} : row.text("code");

@@ -51,6 +51,26 @@ void wallet_transactions(call_self self);
 void usage_get(call_self self);
 void logs_list(call_self self);
 
+// budgets.cpp
+void budget_create(call_self self);
+void budget_get(call_self self);
+void budget_patch(call_self self);
+void budget_topup(call_self self);
+void budget_debit(call_self self);
+void budget_transactions(call_self self);
+void me_budget(call_self self);
+
+// webhooks.cpp
+void webhook_create(call_self self);
+void webhook_list(call_self self);
+void webhook_get(call_self self);
+void webhook_patch(call_self self);
+void webhook_delete(call_self self);
+void webhook_test(call_self self);
+void webhook_deliveries(call_self self);
+void webhook_replay(call_self self);
+void webhook_replay_since(call_self self);
+
 // end_users.cpp
 void end_user_create(call_self self);
 void end_user_list(call_self self);
@@ -60,6 +80,12 @@ void end_user_delete(call_self self);
 void key_create(call_self self);
 void key_list(call_self self);
 void key_revoke(call_self self);
+
+// rate_limits.cpp
+void rate_limits_get(call_self self);
+void rate_limits_put(call_self self);
+void rate_limits_delete(call_self self);
+void me_rate_limits(call_self self);
 
 // apps.cpp
 void app_activate(call_self self);

@@ -67,6 +67,8 @@ std::string to_string(errc x) {
     return "session_expired";
   case errc::idempotency_mismatch:
     return "idempotency_mismatch";
+  case errc::request_in_progress:
+    return "request_in_progress";
   case errc::wallet_insufficient:
     return "wallet_insufficient";
   case errc::budget_exhausted:
@@ -147,6 +149,7 @@ int status_of(errc x) {
   case errc::conflict:
   case errc::app_already_active:
   case errc::missing_oauth_credentials:
+  case errc::request_in_progress:
     return 409;
   case errc::payload_too_large:
     return 413;
@@ -230,6 +233,7 @@ int rpc_code_of(errc x) {
   case errc::missing_oauth_credentials:
   case errc::invalid_authorization:
   case errc::idempotency_mismatch:
+  case errc::request_in_progress:
   case errc::wallet_insufficient:
   case errc::budget_exhausted:
   case errc::budget_suspended:

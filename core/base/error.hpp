@@ -64,6 +64,8 @@ enum class errc : std::uint8_t {
   session_expired,
   /// The same id was used with another request. Do not retry with this id.
   idempotency_mismatch,
+  /// The first request with this idempotency key still runs. Retry after the time given.
+  request_in_progress,
   /// The wallet has nothing left. Retry after a top-up.
   wallet_insufficient,
   /// The end user's budget has nothing left in its window. Retry in the next window.

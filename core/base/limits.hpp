@@ -84,6 +84,16 @@ inline constexpr std::int64_t free_calls_per_month = 100;
 inline constexpr auto oauth_state_ttl = 10min;
 /// Stored responses expire (I76).
 inline constexpr auto stored_response_ttl = std::chrono::hours{24 * 30};
+/// Answers to keyed requests are given again that long (I33; Stripe's and the IETF draft's time).
+inline constexpr auto kept_answer_ttl = std::chrono::hours{24};
+/// A longer answer to a keyed request is not kept; its repetition finds the paid turns instead.
+inline constexpr std::size_t kept_answer_bytes_max = 4u * 1024 * 1024;
+/// Whoever runs a keyed request renews its claim well before others may take it over.
+inline constexpr auto kept_answer_lease = 60s;
+inline constexpr auto kept_answer_renewal = 20s;
+/// How often a keyed call whose earlier tries came to nothing may be tried again under its key.
+inline constexpr int keyed_tries_max = 20;
+
 /// A page of a list (I34).
 inline constexpr std::int64_t page_limit_default = 20;
 inline constexpr std::int64_t page_limit_max = 100;

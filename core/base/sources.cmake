@@ -5,6 +5,7 @@ target_sources(callboard_core PRIVATE
   base/error_body.cpp
   base/fields.cpp
   base/http_message.cpp
+  base/idempotency.cpp
   base/json.cpp
   base/json_text.cpp
   base/money.cpp

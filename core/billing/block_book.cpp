@@ -108,12 +108,23 @@ void block_book::retire_budgets() {
 }
 
 std::vector<block_book::rest> block_book::take_rests(time_point idle_since, time_point now) {
+  return take_rests_if([&](const block& x, bool in_use) {
+    return !in_use || x.used_at <= idle_since || now >= x.usable_until;
+  });
+}
+
+std::vector<block_book::rest> block_book::take_rests_of(const end_user_id& payer) {
+  return take_rests_if([&](const block& x, bool) { return x.payer == payer; });
+}
+
+std::vector<block_book::rest>
+block_book::take_rests_if(const std::function<bool(const block&, bool in_use)>& wanted) {
   std::vector<rest> rests;
   for (auto i = blocks_.begin(); i != blocks_.end();) {
     auto& [id, x] = *i;
     auto current = current_.find(x.payer);
     bool in_use = current != current_.end() && current->second == id;
-    if (in_use && x.used_at > idle_since && now < x.usable_until) {
+    if (!wanted(x, in_use)) {
       ++i;
       continue;
     }

@@ -64,6 +64,9 @@ public:
   /// used any more. `idle_since` of now takes all.
   std::vector<rest> take_rests(time_point idle_since, time_point now);
 
+  /// Takes out every rest of the payer's blocks.
+  std::vector<rest> take_rests_of(const end_user_id& payer);
+
   /// What is left in all blocks.
   micro_usd left() const;
 
@@ -86,6 +89,7 @@ private:
   };
 
   const block* current_of(const end_user_id& payer) const;
+  std::vector<rest> take_rests_if(const std::function<bool(const block& x, bool in_use)>& wanted);
   void drop_if_done(const hold_id& id);
 
   std::unordered_map<hold_id, block> blocks_;

@@ -46,4 +46,8 @@ hold_id tool_hold(const loop_id& loop, std::int64_t turn, std::size_t index) {
   return {uuid5(loop.value, fmt::format("turn/{}/tool/{}", turn, index))};
 }
 
+hold_id try_hold(const hold_id& first, int number) {
+  return number == 0 ? first : hold_id{uuid5(first.value, fmt::format("try/{}", number))};
+}
+
 } // namespace callboard::billing

@@ -55,4 +55,8 @@ hold_id turn_hold(const loop_id& loop, std::int64_t turn);
 /// The hold of the tool call number `index` (from 0) that a loop's turn asked for.
 hold_id tool_hold(const loop_id& loop, std::int64_t turn, std::size_t index);
 
+/// The hold of the try number `number` (from 0) at keyed work whose earlier tries came to nothing:
+/// the first has `first` itself.
+hold_id try_hold(const hold_id& first, int number);
+
 } // namespace callboard::billing

@@ -1,1 +1,11 @@
-target_sources(callboard_core PRIVATE billing/block_book.cpp billing/prices.cpp)
+target_sources(callboard_core PRIVATE
+  billing/allowance_book.cpp
+  billing/block_book.cpp
+  billing/booking.cpp
+  billing/explanation.cpp
+  billing/explanation_json.cpp
+  billing/minute_window.cpp
+  billing/prices.cpp
+  billing/request_limits.cpp
+  billing/telling.cpp
+  billing/verification.cpp)

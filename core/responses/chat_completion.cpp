@@ -234,7 +234,7 @@ chat_relay::ending chat_relay::finish(const json::object& chat_body, caf::error 
   forward(std::move(last), !out.turn.calls.empty(), out.frames);
   if (!args_.stream) {
     if (!out.turn.error)
-      out.completion = completion_json(out.turn);
+      out.completion = completion_json(out.turn, args_);
     return out;
   }
   if (out.turn.error) {
@@ -284,7 +284,7 @@ std::string chat_relay::chunk_frame(json::object chunk, json::value usage) const
   return sse_frame("", json::serialize(chunk));
 }
 
-json::object chat_relay::completion_json(const turn& x) const {
+json::object completion_json(const turn& x, const chat_relay_args& who) {
   auto reason = finish_name(x);
   json::object choice;
   choice["index"] = 0;
@@ -292,10 +292,10 @@ json::object chat_relay::completion_json(const turn& x) const {
   choice["logprobs"] = nullptr;
   choice["finish_reason"] = json::string_view{reason.data(), reason.size()};
   json::object out;
-  out["id"] = args_.id;
+  out["id"] = who.id;
   out["object"] = "chat.completion";
-  out["created"] = args_.created_at;
-  out["model"] = args_.model;
+  out["created"] = who.created_at;
+  out["model"] = who.model;
   out["choices"] = json::array(1, json::value(std::move(choice)));
   out["usage"] = chat_usage_json(x.usage);
   return out;

@@ -41,6 +41,10 @@ struct chat_relay_args {
   bool include_usage = false;
 };
 
+/// A turn as a whole `chat.completion` object. chat_stream and chat_relay read it back to the same
+/// turn, as they do with a model server that does not stream.
+json::object completion_json(const turn& x, const chat_relay_args& who);
+
 /// Passes the upstream's answer on to a chat client and assembles the turn for accounting on the
 /// way. Not thread-safe.
 class chat_relay {
@@ -76,7 +80,6 @@ public:
 private:
   void forward(stream_progress progress, bool has_calls, std::vector<std::string>& out);
   std::string chunk_frame(json::object chunk, json::value usage) const;
-  json::object completion_json(const responses::turn& x) const;
 
   chat_relay_args args_;
   chat_stream stream_;

@@ -22,7 +22,9 @@ constexpr const char* mcp_request_headers =
   "mcp-method, mcp-name";
 constexpr std::string_view mcp_parameter_prefix = "mcp-param-";
 constexpr const char* mcp_response_headers =
-  "Mcp-Session-Id, MCP-Protocol-Version, WWW-Authenticate, X-Request-Id";
+  "Mcp-Session-Id, MCP-Protocol-Version, WWW-Authenticate, X-Request-Id, Retry-After, "
+  "X-Callboard-Cost-Usd, X-Callboard-Overhead-Ms, X-RateLimit-Limit-Requests, "
+  "X-RateLimit-Remaining-Requests, X-RateLimit-Reset-Requests";
 
 bool is_json(std::string_view content_type) {
   auto media_type = to_lower(trim(content_type.substr(0, content_type.find(';'))));

@@ -46,6 +46,7 @@ struct program {
     add_model_commands(root, builder);
     add_tool_price_commands(root, builder);
     add_wallet_commands(root, builder);
+    add_ledger_commands(root, builder);
     add_keys_commands(root, builder);
     add_migrate_command(root, builder);
     add_inspect_command(root, builder);
@@ -110,7 +111,7 @@ int run_chosen(const chosen_command& x) {
     return refuse(who, operator_text(said.error()),
                   code_of(said.error()) == errc::invalid_field ? exit_usage : exit_failure);
   std::cout << (x.json ? json::serialize(said->data) : said->text) << std::endl;
-  return 0;
+  return said->exit_code;
 }
 
 /// The options of one subcommand; see command_builder.

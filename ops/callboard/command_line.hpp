@@ -18,6 +18,8 @@ namespace callboard {
 struct report {
   json::value data;
   std::string text;
+  /// Of the program: 1 when what was asked for was found to be wrong.
+  int exit_code = 0;
 };
 
 /// The work of a subcommand. errc::invalid_field for an argument that is wrong (exit code 2);
@@ -54,8 +56,8 @@ private:
 /// Starts a node; its exit code.
 using serve_function = std::function<int(const serve_settings&)>;
 
-/// The whole program. Exit codes: 0; 1 for a failure; 2 for a command line, setting or argument
-/// that is wrong. Errors are one sentence on standard error.
+/// The whole program. Exit codes: 0; 1 for a failure, and for money that is not exact; 2 for a
+/// command line, setting or argument that is wrong. Errors are one sentence on standard error.
 int run_command_line(int count, const char* const* arguments, const serve_function& serve);
 
 /// The text of an error for the operator, who may see more than a client.

@@ -20,6 +20,8 @@ void add_model_commands(CLI::App& root, command_builder& builder);
 void add_tool_price_commands(CLI::App& root, command_builder& builder);
 /// `wallet topup|show`
 void add_wallet_commands(CLI::App& root, command_builder& builder);
+/// `ledger verify`
+void add_ledger_commands(CLI::App& root, command_builder& builder);
 /// `keys rotate|retire`
 void add_keys_commands(CLI::App& root, command_builder& builder);
 /// `migrate`

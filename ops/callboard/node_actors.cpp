@@ -12,6 +12,7 @@
 #include <spdlog/spdlog.h>
 
 #include "actors/directory.hpp"
+#include "actors/dispatcher.hpp"
 #include "actors/front.hpp"
 #include "actors/lane.hpp"
 #include "actors/metrics.hpp"
@@ -126,7 +127,8 @@ void node_actors::begin(std::shared_ptr<const node_settings> settings,
              [](const caf::error&) {});
   front_ = system_.spawn(front, parts_);
   sweeper_ = system_.spawn(sweeper, parts_);
-  terminator_ = system_.spawn(terminator, terminator_args{front_, parts_.directory, drain_timeout});
+  terminator_ = system_.spawn(terminator, terminator_args{front_, parts_.directory, drain_timeout,
+                                                          system_.spawn(dispatcher, parts_)});
 }
 
 void node_actors::end() {

@@ -28,7 +28,9 @@ CREATE OR REPLACE FUNCTION platform_json(p platform) RETURNS jsonb LANGUAGE sql 
     'settings', jsonb_build_object(
       'markup_percentage', trim_scale(p.markup_ppm::numeric / 10000), 'strict', p.strict_mode,
       'free_calls_per_month', p.free_calls, 'default_budget_usd', usd_text(p.default_budget),
-      'default_model', p.default_model, 'allowed_tools', p.allowed_tools),
+      'default_model', p.default_model, 'default_rate_limits', jsonb_build_object(
+        'rpm_limit', p.default_rpm_limit, 'tpm_limit', p.default_tpm_limit,
+        'rpd_limit', p.default_rpd_limit), 'allowed_tools', p.allowed_tools),
     'created_at', iso_utc(p.created_at), 'updated_at', iso_utc(p.updated_at)) $$;
 
 CREATE OR REPLACE FUNCTION end_user_json(u end_user) RETURNS jsonb LANGUAGE sql STABLE AS $$

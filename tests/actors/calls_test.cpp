@@ -113,6 +113,62 @@ BOOST_AUTO_TEST_CASE(the_operator_key_opens_inspection_and_no_other_key_does) {
   BOOST_TEST(db->count("wallet/show") == 0u);
 }
 
+BOOST_AUTO_TEST_CASE(operators_have_a_request_explained_over_all_platforms_or_for_one) {
+  const std::vector<name_value> what{{"kind", "explain"}, {"id", "req-1"}};
+  BOOST_TEST(ask_api(endpoint::inspect_get, platform_key, {}, what)->status == 403);
+  BOOST_TEST(db->count("request/explain") == 0u);
+  auto reply = ask_api(endpoint::inspect_get, operator_key, {}, what);
+  BOOST_TEST(reply->status == 404);
+  BOOST_TEST(reply->text("/error/message").find("req-1") != std::string::npos);
+  auto sent = db->only("request/explain");
+  BOOST_TEST(sent.tenant.empty());
+  BOOST_TEST(sent.values.at(0).data == "req-1");
+  BOOST_TEST((sent.values.at(1).as == store_value::form::null));
+  db->calls.clear();
+  db->answer("request/explain",
+             {{"body", R"({"id":"h1","platform_id":"p1","platform":"Acme","kind":"mcp",
+                 "subject":"tool","free":true,"status":"V","amount":0})"},
+              {"total", "1"}});
+  reply = ask_api(endpoint::inspect_get, operator_key, {}, what, "platform=" + platform.value);
+  BOOST_TEST(reply->status == 200);
+  BOOST_TEST(reply->text("/requests/0/steps/0/status") == "void");
+  BOOST_TEST(db->only("request/explain").values.at(1).data == platform.value);
+}
+
+BOOST_AUTO_TEST_CASE(operators_verify_the_ledger_of_all_platforms_or_of_one) {
+  const std::vector<name_value> what{{"kind", "ledger"}, {"id", "verify"}};
+  db->answer("ledger/verify", {{"invariant", "I1 x"}, {"violations", "0"}});
+  BOOST_TEST(ask_api(endpoint::inspect_get, operator_key, {}, what)->text("/story/1")
+             == "All 1 invariants hold.");
+  BOOST_TEST(db->count("ledger/findings") == 0u);
+  db->answer("ledger/verify_own", {{"invariant", "I1 x"}, {"violations", "1"}});
+  db->answer("ledger/findings_own", {{"id", "I1"}, {"platform_id", "p1"}, {"finding", "here"}});
+  const auto query = "platform=" + platform.value;
+  db->answer_empty("platform/find");
+  BOOST_TEST(ask_api(endpoint::inspect_get, operator_key, {}, what, query)->status == 404);
+  db->answer("platform/find", {{"body", "{}"}});
+  auto reply = ask_api(endpoint::inspect_get, operator_key, {}, what, query);
+  BOOST_TEST(reply->status == 200);
+  BOOST_TEST(reply->text("/invariants/0/findings/0/finding") == "here");
+  BOOST_TEST(db->only("ledger/verify_own").tenant.value == platform.value);
+  BOOST_TEST(db->only("ledger/findings_own").tenant.value == platform.value);
+  BOOST_TEST(
+    ask_api(endpoint::inspect_get, operator_key, {}, {{"kind", "ledger"}, {"id", "x"}})->status
+    == 404);
+}
+
+BOOST_AUTO_TEST_CASE(operators_see_stuck_holds) {
+  db->answer("hold/stuck", {{"data", R"([{"id":"h1"}])"}, {"total", "3"}, {"exposure", "2500"}});
+  auto reply =
+    ask_api(endpoint::inspect_get, operator_key, {}, {{"kind", "holds"}, {"id", "stuck"}});
+  BOOST_TEST(reply->status == 200);
+  BOOST_TEST(reply->text("/exposure") == "0.002500");
+  BOOST_TEST(reply->text("/holds/0/id") == "h1");
+  BOOST_TEST(
+    ask_api(endpoint::inspect_get, operator_key, {}, {{"kind", "holds"}, {"id", "x"}})->status
+    == 404);
+}
+
 BOOST_AUTO_TEST_CASE(a_malformed_query_is_400) {
   BOOST_TEST(ask_api(endpoint::platform_get, platform_key, {}, {}, "a=%zz")->status == 400);
 }

@@ -292,6 +292,26 @@ BOOST_AUTO_TEST_CASE(a_stream_whose_model_dies_ends_with_response_failed) {
   BOOST_TEST(resolved() == "V");
 }
 
+BOOST_AUTO_TEST_CASE(what_a_long_answer_has_used_is_noted_on_its_hold) {
+  auto answer = model_says("Hello");
+  web->answer(model_url, {unfinished({answer.pieces[0], answer.pieces[1]})});
+  auto reply = post(body(true));
+  BOOST_TEST(db->count("hold/checkpoint") == 0u);
+  BOOST_REQUIRE(web->listeners.size() == 1u);
+  auto [id, listener] = *web->listeners.begin();
+  for (int i = 0; i < 3; ++i) {
+    sched.advance_time(5s);
+    tell(listener, atom::chunk_v, id, answer.pieces[1]);
+  }
+  auto notes = db->calls_of("hold/checkpoint");
+  BOOST_REQUIRE(notes.size() == 3u);
+  BOOST_TEST(notes[0].values.at(0).data == db->only("wallet/reserve").values.at(2).data);
+  BOOST_TEST(std::stoll(notes[2].values.at(1).data) >= std::stoll(notes[0].values.at(1).data));
+  BOOST_TEST(std::stoll(notes[0].values.at(1).data) > 0);
+  reply->leave();
+  sched.run();
+}
+
 BOOST_AUTO_TEST_CASE(a_client_that_leaves_while_the_hold_is_placed_pays_nothing) {
   db->held = {"wallet/reserve"};
   auto reply = post(body());

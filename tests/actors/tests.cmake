@@ -5,20 +5,27 @@ add_library(actor_test_support STATIC support/http_script.cpp support/mcp_server
   support/node_fixture.cpp support/relay_script.cpp support/store_script.cpp)
 target_link_libraries(actor_test_support PUBLIC callboard_actors callboard_source_tree callboard_flags spdlog::spdlog)
 callboard_tests(actors
+  actors/answer_headers_test.cpp
   actors/authenticator_test.cpp
+  actors/budget_calls_test.cpp
   actors/calls_test.cpp
   actors/chat_loop_test.cpp
   actors/connection_test.cpp
   actors/directory_test.cpp
   actors/exchange_test.cpp
+  actors/dispatcher_test.cpp
+  actors/idempotency_test.cpp
   actors/lane_test.cpp
   actors/mcp_test.cpp
   actors/messages_test.cpp
+  actors/money_race_test.cpp
   actors/oauth_test.cpp
+  actors/rate_limit_test.cpp
   actors/response_loop_test.cpp
   actors/server_oauth_test.cpp
   actors/session_streams_test.cpp
   actors/session_test.cpp
+  actors/tenant_block_test.cpp
   actors/tenant_test.cpp
   actors/tool_call_test.cpp
   actors/upstream_test.cpp

@@ -368,4 +368,62 @@ BOOST_AUTO_TEST_CASE(at_its_end_it_answers_and_gives_the_hold_back) {
   BOOST_TEST(resolved() == "V");
 }
 
+BOOST_AUTO_TEST_CASE(a_keyed_call_that_was_paid_for_is_answered_from_its_hold) {
+  db->handlers["wallet/reserve"] = [](const store_call& call) {
+    return one_row(
+      {{"code", "exists"}, {"free", "f"}, {"amount", call.values.at(5).data}, {"status", "S"}});
+  };
+  db->answer(
+    "hold/result",
+    {{"body", R"({"text":"Issue #7 created","is_error":false})"}, {"free", "t"}, {"amount", "0"}});
+  auto job = write();
+  job.keyed = true;
+  auto x = unbox(run(job));
+  BOOST_TEST(x.text == "Issue #7 created");
+  BOOST_TEST(x.free);
+  BOOST_TEST(web->requests.empty());
+  BOOST_TEST(resolved() == "");
+}
+
+BOOST_AUTO_TEST_CASE(a_keyed_call_keeps_what_it_gave_with_its_settlement) {
+  auto job = read();
+  job.keyed = true;
+  unbox(run(job));
+  auto kept = parse_json_object(db->only("wallet/resolve").values.at(4).data);
+  BOOST_REQUIRE(!!kept);
+  BOOST_TEST(find_string(*kept, "text")->find("Issue #7") != std::string::npos);
+  BOOST_TEST(find_object(*kept, "structured") != nullptr);
+}
+
+BOOST_AUTO_TEST_CASE(a_call_without_a_key_keeps_nothing) {
+  unbox(run(read()));
+  BOOST_TEST((db->only("wallet/resolve").values.at(4).as == store_value::form::null));
+}
+
+BOOST_AUTO_TEST_CASE(a_keyed_call_that_runs_elsewhere_is_in_progress) {
+  db->handlers["wallet/reserve"] = [](const store_call&) {
+    return one_row({{"code", "exists"}, {"free", "f"}, {"amount", "1500"}, {"status", "P"}});
+  };
+  auto job = write();
+  job.keyed = true;
+  BOOST_TEST((code_of(run(job).error()) == errc::request_in_progress));
+  BOOST_TEST(web->requests.empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_keyed_call_that_came_to_nothing_is_tried_again) {
+  db->handlers["wallet/reserve"] = [](const store_call& call) {
+    bool first = call.values.at(2).data == "00000000-0000-4000-8000-000000000001";
+    return one_row({{"code", first ? "exists" : "ok"},
+                    {"free", "f"},
+                    {"amount", call.values.at(5).data},
+                    {"status", first ? "V" : "P"}});
+  };
+  auto job = read();
+  job.keyed = true;
+  job.hold = {"00000000-0000-4000-8000-000000000001"};
+  BOOST_TEST(!unbox(run(job)).is_error);
+  BOOST_TEST(db->count("wallet/reserve") == 2u);
+  BOOST_TEST(db->only("wallet/resolve").values.at(0).data != job.hold.value);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -87,7 +87,7 @@ void bench_node::make_platform() {
        store_value::key_secret("unused too"), text("rt_live_"), text("bench")});
   auto kept = store_value::null();
   run(platform_, "platform/update",
-      {kept, kept, kept, kept, store_value::integer(0), kept, kept, kept, text("bench")});
+      {kept, kept, kept, kept, store_value::integer(0), kept, kept, kept, text("bench"), kept});
   run(platform_, "wallet/topup", {store_value::integer(money), kept, kept, kept});
   run({}, "tool_price/set", {text("global"), text(""), store_value::integer(100), text("bench")});
   run(platform_, "app/activate",
@@ -139,6 +139,17 @@ bench_session bench_node::open_session() {
     throw std::runtime_error{"no session: " + answer};
   at += field.size();
   return {answer.substr(at, answer.find('\r', at) - at), newest_key_};
+}
+
+std::uint64_t bench_node::paid_calls() const {
+  auto rows = sql("SELECT (SELECT count(*) FROM ledger l JOIN request_log r USING (platform_id, "
+                  "hold_id) WHERE l.type = 'mcp_usage' AND l.amount < 0), "
+                  "(SELECT coalesce(sum(used), 0) FROM free_quota), "
+                  "(SELECT sum(violations) FROM ledger_verify())");
+  if (rows.cells.at(1) != "0" || rows.cells.at(2) != "0")
+    throw std::runtime_error{
+      fmt::format("{} free calls, {} violated invariants", rows.cells[1], rows.cells[2])};
+  return std::stoull(rows.cells[0]);
 }
 
 store_rows bench_node::sql(const std::string& query) const {

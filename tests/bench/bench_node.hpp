@@ -48,6 +48,10 @@ public:
   /// nobody reaches the cap.
   bench_session open_session();
 
+  /// Paid tool calls in the ledger, each with its log row. Throws when a free call was used or an
+  /// invariant of the money is violated: what was measured was not the paid path then.
+  std::uint64_t paid_calls() const;
+
   /// Runs SQL as superuser.
   store_rows sql(const std::string& text) const;
 

@@ -86,8 +86,11 @@ window_step debit(const tenant_actor& tenant, const principal& who) {
 void measure_debits(bench_context& x) {
   // Before and after: where the two differ, the machine was busy and the ratio says little.
   auto before = pgbench_debits(x);
+  auto rows_before = x.node.paid_calls();
   auto got = run_window(x.node.system(), width, ~std::uint64_t{0}, x.settings.length,
                         debit(find_tenant(x.node), x.node.user()));
+  if (x.node.paid_calls() - rows_before != got.good)
+    throw std::runtime_error{"the ledger has not one row for each acknowledged debit"};
   auto after = pgbench_debits(x);
   auto rate = static_cast<double>(got.good) / got.seconds;
   auto failures = got.bad == 0 ? std::string{} : fmt::format(" {} FAILED", got.bad);

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <stdexcept>
 
 #include <fmt/format.h>
 
@@ -21,7 +22,11 @@ void measure(bench_context& x, std::size_t connections, double bar_per_second,
   for (std::size_t i = 0; i < connections; ++i)
     plan.requests.push_back(rpc_request(x.node.open_session(), get_issue));
   plan.other_cpu = [&x] { return x.upstream.cpu_seconds(); };
+  auto rows_before = x.node.paid_calls();
   auto got = run_load(plan);
+  // The warm-up paid as well.
+  if (x.node.paid_calls() - rows_before < got.answers - got.failures)
+    throw std::runtime_error{"the ledger has fewer rows than there were answers"};
   auto ours =
     got.served_cpu_seconds * 1e6 / static_cast<double>(std::max<std::uint64_t>(1, got.answers));
   auto failures = got.failures == 0 ? std::string{} : fmt::format(" {} FAILED", got.failures);

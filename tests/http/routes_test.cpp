@@ -257,7 +257,9 @@ BOOST_FIXTURE_TEST_CASE(mcp_preflights_are_answered_for_allowed_origins, mcp_fix
   calls.take()->sink->finish({200, {}, "{}"});
   response = client().read_response().value();
   BOOST_TEST(response.header("Access-Control-Allow-Origin") == "http://localhost:6274");
-  for (auto name : {"Mcp-Session-Id", "MCP-Protocol-Version", "WWW-Authenticate"})
+  for (auto name :
+       {"Mcp-Session-Id", "MCP-Protocol-Version", "WWW-Authenticate", "Retry-After",
+        "X-Callboard-Cost-Usd", "X-Callboard-Overhead-Ms", "X-RateLimit-Remaining-Requests"})
     BOOST_TEST(response.header("Access-Control-Expose-Headers").find(name) != std::string::npos);
 }
 

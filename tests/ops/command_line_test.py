@@ -280,6 +280,34 @@ class CommandLine(unittest.TestCase):
         self.refused(2, "KIND", "inspect", "secrets", "--operator-key-file", key)
         self.refused(2, "wallet", "inspect", "wallet", "--operator-key-file", key)
 
+    def test_questions_about_money_need_no_node(self):
+        url = ("--ops-url", "http://127.0.0.1:1")
+        self.refused(1, "Nothing is booked under the request id r-1", "inspect", "explain", "r-1",
+                     *url)
+        self.assertEqual(self.said("inspect", "ledger", "verify", *url)["violations"], 0)
+        self.assertEqual(self.said("inspect", "holds", "--stuck", *url)["total"], 0)
+        told = self.said("ledger", "verify", "--platform", self.platform)
+        self.assertEqual([x["violations"] for x in told["invariants"]],
+                         [0] * len(told["invariants"]))
+        self.refused(1, "no platform", "ledger", "verify", "--platform",
+                     "00000000-0000-4000-8000-000000000000")
+
+    def test_questions_about_money_make_no_database(self):
+        url = ("--ops-url", "http://127.0.0.1:1")
+        empty = os.path.join(self.data_dir, "nothing-here")
+        self.refused(1, "Operator key", "inspect", "explain", "r-1", *url,
+                     CALLBOARD_DATA_DIR=empty)
+        self.assertFalse(os.path.exists(empty))
+
+    def test_wrong_questions_about_money_are_refused(self):
+        self.refused(2, "which request", "inspect", "explain")
+        self.refused(2, "inspect ledger verify", "inspect", "ledger", "x")
+        self.refused(2, "--stuck", "inspect", "holds")
+        self.refused(2, "--stuck", "inspect", "explain", "r-1", "--stuck")
+        self.refused(2, "--platform", "inspect", "actors", "--platform", self.platform)
+        self.refused(2, "UUID", "inspect", "explain", "r-1", "--platform", "x")
+        self.refused(2, "UUID", "ledger", "verify", "--platform", "x")
+
     def test_help_and_version_are_answers(self):
         for arguments in (("--help",), ("serve", "--help"), ("--version",), ("version",)):
             done = self.run_binary(*arguments)

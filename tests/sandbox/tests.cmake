@@ -9,4 +9,5 @@ callboard_tests(sandbox
   sandbox/github_oauth_test.cpp
   sandbox/model_test.cpp
   sandbox/serve_test.cpp
+  sandbox/webhook_sink_test.cpp
   LIBRARIES callboard_sandbox)

@@ -33,7 +33,7 @@ struct block_fixture : wallet_fixture {
                    {"subject", "github_get_issue"},
                    {"request_id", "req_1"},
                    {"amount", amount},
-                   {"log", {{"latency_ms", 5}, {"status", "success"}}}};
+                   {"log", {{"latency_ms", 5}, {"status", "success"}, {"provider_id", "github"}}}};
     if (!user.empty())
       x["end_user"] = user.value;
     return x;
@@ -71,7 +71,8 @@ BOOST_AUTO_TEST_CASE(calls_of_a_block_are_booked_once_and_its_rest_goes_back) {
   BOOST_TEST(balance() == 970);
   BOOST_TEST(available() == 700);
   BOOST_TEST(database.cell("SELECT count(*) FROM ledger WHERE type = 'mcp_usage'") == "2");
-  BOOST_TEST(database.cell("SELECT count(*) FROM request_log WHERE request_type = 'mcp_tool'")
+  BOOST_TEST(database.cell("SELECT count(*) FROM request_log WHERE request_type = 'mcp_tool' "
+                           "AND provider_id = 'github'")
              == "2");
   verify();
   give_back(block, 270);
@@ -144,6 +145,46 @@ BOOST_AUTO_TEST_CASE(a_block_of_a_user_is_taken_from_its_budget) {
   give_back(block, 21);
   BOOST_TEST(database.cell("SELECT reserved || ' ' || spent FROM budget_window") == "0 10");
   verify();
+}
+
+BOOST_AUTO_TEST_CASE(a_block_does_not_grow_into_another_window_or_after_its_end) {
+  topup(tenant, 1000);
+  auto ann = end_user(tenant, "ann");
+  budget(ann, 500, "daily");
+  auto block = uuid4();
+  BOOST_TEST(grow(block, 10, 10, ann).code == "ok");
+  // As if made yesterday.
+  database.sql("UPDATE budget_window SET win = win - 1");
+  database.sql("UPDATE hold SET budget_win = budget_win - 1");
+  BOOST_TEST(grow(block, 10, 10, ann).code == "ended");
+  BOOST_TEST(grow(uuid4(), 10, 10, ann).code == "ok");
+  BOOST_TEST(book({call(uuid4(), block, 10, ann)}) == 1); // of yesterday's budget
+  BOOST_TEST(database.cell("SELECT string_agg(reserved || ' ' || spent, ',' ORDER BY win) FROM "
+                           "budget_window")
+             == "0 10,10 0");
+  verify();
+  auto shared = uuid4();
+  BOOST_TEST(grow(shared, 10, 10).code == "ok");
+  BOOST_TEST(grow(shared, 10, 10).code == "ok");
+  give_back(shared, 20);
+  BOOST_TEST(grow(shared, 10, 10).code == "ended");
+  verify();
+}
+
+BOOST_AUTO_TEST_CASE(what_lies_in_blocks_of_other_epochs_is_told) {
+  topup(tenant, 1000);
+  auto ann = end_user(tenant, "ann");
+  budget(ann, 500, "monthly");
+  grow(uuid4(), 30, 10);
+  grow(uuid4(), 20, 10, ann);
+  auto elsewhere = [&](const std::string& user) {
+    auto rows = run({tenant, "block/elsewhere", {store_value::integer(epoch), maybe(user)}});
+    return store_row(rows, 0).integer("amount");
+  };
+  BOOST_TEST(elsewhere({}) == 0);
+  acquire();
+  BOOST_TEST(elsewhere({}) == 50);
+  BOOST_TEST(elsewhere(ann.value) == 20);
 }
 
 BOOST_AUTO_TEST_CASE(a_budget_made_while_a_call_was_under_way_counts_it) {

@@ -1,3 +1,4 @@
+#include "core/base/json.hpp"
 #include "tests/support/wallet_fixture.hpp"
 
 using namespace callboard;
@@ -74,7 +75,8 @@ BOOST_AUTO_TEST_CASE(a_budget_limits_its_user_and_nobody_else) {
   resolve(b.hold, "V", 0);
   BOOST_TEST(reserve(c).code == "ok");
   auto rows = run({tenant, "budget/show", {store_value::text(user.value)}});
-  BOOST_TEST(store_row(rows, 0).integer("used") == 60);
+  auto body = json::parse(store_row(rows, 0).text("body"));
+  BOOST_TEST(body.at("used_usd") == "0.000060");
   verify();
 }
 

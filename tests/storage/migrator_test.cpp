@@ -2,6 +2,7 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include "core/base/digest.hpp"
 #include "storage/migrator.hpp"
 #include "storage/transaction.hpp"
 #include "tests/support/postgres_fixture.hpp"
@@ -27,6 +28,26 @@ struct empty_database {
     BOOST_REQUIRE(!checked);
     BOOST_TEST((code_of(checked.error()) == errc::bad_setting));
     return caf::to_string(report.error());
+  }
+
+  /// Runs the migrations before the one of that name, as an older program did.
+  static void migrate_before(const std::string& conninfo, std::string_view name) {
+    auto conn = connection::open(conninfo);
+    BOOST_REQUIRE(conn);
+    BOOST_REQUIRE(conn->exec(*find_statement("schema/create"), {}));
+    for (const auto& x : migrations()) {
+      if (x.name.ends_with(name))
+        return;
+      auto tx = transaction::begin(*conn);
+      BOOST_REQUIRE(tx);
+      BOOST_REQUIRE(tx->script(x.name, x.text, std::chrono::minutes{1}));
+      bound_values values;
+      values.add_text(std::to_string(x.version));
+      values.add_text(to_hex(sha256(x.text)));
+      BOOST_REQUIRE(tx->exec(*find_statement("schema/record"), values));
+      BOOST_REQUIRE(tx->commit());
+    }
+    BOOST_FAIL("there is no such migration");
   }
 
   scratch_database database;
@@ -90,6 +111,38 @@ BOOST_AUTO_TEST_CASE(an_absent_server_is_told_apart) {
   auto report = migrate("host=/nonexistent");
   BOOST_REQUIRE(!report);
   BOOST_TEST((code_of(report.error()) == errc::store_unavailable));
+}
+
+BOOST_AUTO_TEST_CASE(budgets_of_an_older_database_get_rows_that_explain_them) {
+  database.sql("DROP ROLE IF EXISTS older_login");
+  database.sql("CREATE ROLE older_login LOGIN NOSUPERUSER CREATEROLE");
+  database.sql("ALTER SCHEMA public OWNER TO older_login");
+  auto conninfo = database.conninfo() + " user=older_login";
+  migrate_before(conninfo, "_budgets");
+  const std::string tenant = uuid4();
+  database.sql("INSERT INTO platform (id, name, slug) VALUES ('" + tenant + "', 'p', 'p')");
+  database.sql("INSERT INTO wallet (platform_id, id) VALUES ('" + tenant + "', '" + tenant + "')");
+  auto add = [&](const std::string& name, const std::string& window) {
+    auto user = uuid4();
+    database.sql("INSERT INTO end_user (id, platform_id, external_id) VALUES ('" + user + "', '"
+                 + tenant + "', '" + name + "')");
+    database.sql("INSERT INTO budget (end_user_id, platform_id, max_amount) VALUES ('" + user
+                 + "', '" + tenant + "', 1000)");
+    if (!window.empty())
+      database.sql("INSERT INTO budget_window (end_user_id, platform_id, win, lim, spent, overrun) "
+                   "VALUES ('"
+                   + user + "', '" + tenant + "', " + window + ")");
+  };
+  add("used", "'1970-01-01', 800, 300, 0"); // the limit of the latest admission, raised since
+  add("over", "'1970-01-01', 1000, 1200, 200");
+  add("fresh", "");
+  BOOST_REQUIRE(migrate(conninfo));
+  BOOST_TEST(database.cell("SELECT sum(violations) FROM budget_verify()") == "0");
+  BOOST_TEST(database.cell("SELECT string_agg(external_id || ' ' || type || ' ' || amount, ', ' "
+                           "ORDER BY external_id, b.id) FROM budget_transaction b JOIN end_user u "
+                           "ON u.id = b.end_user_id")
+             == "over opening 1000, over usage -1200, used opening 1000, used usage -300");
+  BOOST_TEST(database.cell("SELECT string_agg(lim::text, ',') FROM budget_window") == "1000,1000");
 }
 
 BOOST_AUTO_TEST_CASE(a_login_role_without_superuser_rights_can_own_and_use_the_schema) {

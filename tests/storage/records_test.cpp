@@ -80,9 +80,9 @@ BOOST_AUTO_TEST_CASE(a_platform_comes_with_wallet_and_two_keys) {
                            "end_user_id IS NULL")
              == "lifecycle_live,platform");
   BOOST_TEST(tenant("wallet/show", {}).size() == 1u);
-  auto rows =
-    tenant("platform/update", {text("New name"), none, number(125'000), store_value::boolean(true),
-                               number(1000), number(2'500'000), text("gpt"), none, text("t")});
+  auto rows = tenant("platform/update",
+                     {text("New name"), none, number(125'000), store_value::boolean(true),
+                      number(1000), number(2'500'000), text("gpt"), none, text("t"), none});
   auto body = parse_json_object(store_row(rows, 0).text("body"));
   BOOST_REQUIRE(body);
   const auto* settings = find_object(*body, "settings");
@@ -96,7 +96,7 @@ BOOST_AUTO_TEST_CASE(a_platform_comes_with_wallet_and_two_keys) {
   BOOST_TEST(store_row(found, 0).integer("markup_ppm") == 125'000);
   BOOST_TEST(store_row(found, 0).boolean("strict_mode"));
   tenant("platform/update",
-         {none, none, none, none, number(-1), number(0), text(""), none, text("t")});
+         {none, none, none, none, number(-1), number(0), text(""), none, text("t"), none});
   found = tenant("platform/find", {});
   BOOST_CHECK(!store_row(found, 0).maybe_text("free_calls"));
   BOOST_CHECK(!store_row(found, 0).maybe_text("default_budget"));
@@ -225,7 +225,7 @@ BOOST_AUTO_TEST_CASE(everything_that_ends_a_key_raises_the_version_that_caches_w
   before = auth_version();
   auto platform_active = [&](bool on) {
     tenant("platform/update",
-           {none, none, none, none, none, none, none, store_value::boolean(on), text("t")});
+           {none, none, none, none, none, none, none, store_value::boolean(on), text("t"), none});
   };
   platform_active(false);
   BOOST_TEST(!key_works(b, "b"));
@@ -444,7 +444,7 @@ BOOST_AUTO_TEST_CASE(one_model_is_the_default_and_only_enabled_ones_are_found) {
   set("b", true, true, none);
   set("c", false, false, none);
   BOOST_TEST(store_row(system("model/default", {none}), 0).text("slug") == "b");
-  tenant("platform/update", {none, none, none, none, none, none, text("a"), none, text("t")});
+  tenant("platform/update", {none, none, none, none, none, none, text("a"), none, text("t"), none});
   BOOST_TEST(store_row(system("model/default", {text(mine.value)}), 0).text("slug") == "a");
   set("a", false, true, none); // keeps its key
   auto found = system("model/find", {text("a")});

@@ -43,9 +43,25 @@ struct two_platforms : store_fixture {
     register_server();
     spend();
     run({mine,
-         "budget/set",
+         "budget/create",
          {store_value::text(user), store_value::integer(1'000'000), store_value::text("monthly"),
-          store_value::boolean(false), store_value::text(canary)}});
+          store_value::boolean(false), store_value::null(), store_value::null(),
+          store_value::text(canary)}});
+    run({mine,
+         "rate_limit/set",
+         {store_value::text(user), store_value::integer(7), store_value::null(),
+          store_value::null(), store_value::text(canary)}});
+    run({mine,
+         "webhook/insert",
+         {store_value::text(webhook), store_value::text("https://canary-7f3a.example"),
+          store_value::text(canary), store_value::text(R"(["budget.topped_up"])"),
+          store_value::secret(canary, webhook), store_value::integer(10),
+          store_value::text(canary)}});
+    run({mine,
+         "budget/topup",
+         {store_value::text(user), store_value::integer(5), store_value::text(canary),
+          store_value::null(), store_value::null(), store_value::text(canary)}});
+    delivery = database.cell("SELECT id FROM webhook_delivery");
   }
 
   void register_server() {
@@ -80,7 +96,8 @@ struct two_platforms : store_fixture {
     run({mine,
          "wallet/resolve",
          {store_value::text(hold), store_value::text("S"), store_value::integer(50),
-          store_value::text(R"({"error_message":"canary-7f3a"})")}});
+          store_value::text(R"({"error_message":"canary-7f3a"})"),
+          store_value::text("canary-7f3a")}});
   }
 
   /// Parameters for every statement that reads, naming the canary platform's rows.
@@ -109,8 +126,14 @@ struct two_platforms : store_fixture {
             {"wallet/transactions", {page, limit}},
             {"wallet/holds", {page, limit}},
             {"hold/find", {text(hold)}},
+            {"hold/result", {text(hold)}},
             {"loop/show", {text(loop)}},
             {"budget/show", {text(user)}},
+            {"rate_limit/show", {text(user)}},
+            {"budget/transactions", {page, limit, text(user)}},
+            {"webhook/find", {text(webhook)}},
+            {"webhook/list", {page, limit}},
+            {"webhook/delivery_list", {page, limit, text(webhook), null}},
             {"usage/show", {store_value::integer(100)}},
             {"log/list", {page, limit, null, null}}};
   }
@@ -124,10 +147,13 @@ struct two_platforms : store_fixture {
   std::string hold = uuid4();
   std::string open_hold = uuid4();
   std::string loop = uuid4();
+  std::string webhook = uuid4();
+  std::string delivery;
 };
 
 bool reads(std::string_view name) {
-  for (auto verb : {"/find", "/list", "list", "/show", "/transactions", "/holds", "/history"})
+  for (auto verb :
+       {"/find", "/list", "list", "/show", "/transactions", "/holds", "/history", "/result"})
     if (name.ends_with(verb))
       return true;
   return false;
@@ -198,11 +224,32 @@ BOOST_FIXTURE_TEST_CASE(no_statement_changes_another_platforms_rows, two_platfor
     {other, "session/end_app", {text("github")}},
     {other, "response/delete", {text("resp_1"), text(user)}},
     {other, "hold/checkpoint", {text(open_hold), text("5"), null}},
-    {other, "budget/set", {text(user), text("5"), text("daily"), text("t"), text("t")}}};
+    {other, "rate_limit/set", {text(user), text("5"), null, null, text("t")}},
+    {other, "rate_limit/delete", {text(user), text("t")}},
+    {other,
+     "rate_limit/sync",
+     {text(R"([{"id":")" + user + R"(","day":1,"requests":1}])"), text(uuid4())}},
+    {other, "webhook/update", {text(webhook), text("x"), null, null, text("f"), text("t")}},
+    {other, "webhook/delete", {text(webhook), text("t")}},
+    {other, "webhook/replay", {text(webhook), text(delivery), text("t")}},
+    {other, "webhook/replay_since", {text(webhook), text("2026-01-01"), text("10"), text("t")}}};
   for (const auto& call : calls)
     BOOST_TEST(run(call).empty(), call.statement);
-  auto rows = run({other, "wallet/resolve", {text(open_hold), text("V"), text("0"), null}});
-  BOOST_TEST(store_row(rows, 0).text("code") == "not_found");
+  const std::vector<store_call> answering{
+    {other, "wallet/resolve", {text(open_hold), text("V"), text("0"), null, null}},
+    {other,
+     "budget/create",
+     {text(user), text("5"), text("daily"), text("f"), null, null, text("t")}},
+    {other,
+     "budget/update",
+     {text(user), text("5"), null, text("t"), null, null, null, text("f"), null, text("t")}},
+    {other, "budget/topup", {text(user), text("5"), null, null, null, text("t")}},
+    {other, "budget/debit", {text(user), text("5"), null, null, null, text("t")}},
+    {other, "webhook/test", {text(webhook)}}};
+  for (const auto& call : answering) {
+    auto rows = run(call);
+    BOOST_TEST(store_row(rows, 0).text("code") == "not_found", call.statement);
+  }
 }
 
 BOOST_AUTO_TEST_CASE(every_table_of_a_platform_forces_row_level_security) {

@@ -1,4 +1,5 @@
 #include <atomic>
+#include <future>
 #include <random>
 #include <thread>
 
@@ -63,6 +64,39 @@ BOOST_AUTO_TEST_CASE(parallel_calls_overshoot_by_one_at_most) {
   }
 }
 
+// Whoever looks at the balance before it has the lock would place a hold on money that is gone.
+BOOST_AUTO_TEST_CASE(an_admission_waits_for_the_one_before_it) {
+  topup(tenant, 100);
+  auto first = connection::open(database.conninfo());
+  BOOST_REQUIRE(first);
+  auto tell = [&](const std::string& text) {
+    statement what{"test", statement_scope::internal, text};
+    auto rows = first->exec(what, {}, std::chrono::seconds{5});
+    BOOST_REQUIRE(rows);
+    return rows->cells.empty() ? std::string{} : rows->cells.front();
+  };
+  tell("BEGIN");
+  BOOST_TEST(tell("SELECT code FROM wallet_reserve('" + tenant.value + "', " + std::to_string(epoch)
+                  + ", '" + token + "', '" + uuid4()
+                  + "', 'x', 100, 60000, '{\"kind\": \"llm\", \"subject\": \"s\", "
+                    "\"request_id\": \"r\"}', 0)")
+             == "ok");
+  auto second = std::async(std::launch::async, [&] {
+    store mine{database.conninfo(), ring};
+    auto rows = mine.run(reserve_call({}));
+    return rows ? store_row(*rows, 0).text("code") : caf::to_string(rows.error());
+  });
+  // Until it waits, or did not.
+  while (second.wait_for(std::chrono::seconds{0}) != std::future_status::ready
+         && database.cell("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' "
+                          "AND datname = current_database()")
+              == "0") {
+  }
+  tell("COMMIT");
+  BOOST_TEST(second.get() == "insufficient");
+  verify();
+}
+
 BOOST_AUTO_TEST_CASE(invariants_hold_under_random_load_with_takeovers) {
   std::random_device device;
   auto seed = device();
@@ -105,7 +139,8 @@ BOOST_AUTO_TEST_CASE(invariants_hold_under_random_load_with_takeovers) {
                       store_value::text(how < 7   ? "S"
                                         : how < 8 ? "V"
                                                   : "E"),
-                      store_value::integer(pick(800)), store_value::text("{}")}};
+                      store_value::integer(pick(800)), store_value::text("{}"),
+                      store_value::null()}};
       conn.run(std::vector<store_call>{call, end});
     }
   };

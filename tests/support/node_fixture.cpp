@@ -163,6 +163,7 @@ http_call_ptr node_fixture::make_call(client_request x, const reply_record& reco
     call->headers.push_back({"Authorization", "Bearer " + x.key});
   call->body = std::move(x.body);
   call->id = {"req-1"};
+  call->received_at = sys.clock().now();
   call->sink = std::make_shared<recording_sink>(record);
   return call;
 }

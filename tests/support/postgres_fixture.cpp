@@ -1,12 +1,17 @@
 #include "tests/support/postgres_fixture.hpp"
 
 #include <atomic>
+#include <cstdlib>
+#include <fstream>
+#include <set>
+#include <sstream>
 #include <stdexcept>
 
 #include <unistd.h>
 
 #include "core/base/digest.hpp"
 #include "storage/migrator.hpp"
+#include "storage/transaction.hpp"
 
 namespace callboard::test {
 
@@ -25,6 +30,32 @@ store_rows run_sql(const std::string& conninfo, const std::string& text) {
   auto conn = must(connection::open(conninfo), "connect");
   statement what{"test", statement_scope::internal, text};
   return must(conn.exec(what, {}, std::chrono::seconds{30}), text);
+}
+
+/// Migrations of another folder instead of those in the program; set by tests/mutations.py.
+constexpr const char* other_migrations = "CALLBOARD_TEST_MIGRATIONS";
+
+void run_migrations_of(const std::filesystem::path& folder, const std::string& conninfo) {
+  auto conn = must(connection::open(conninfo), "connect");
+  for (auto name : {"schema/migration_session", "schema/create"})
+    must(conn.exec(*find_statement(name), {}), name);
+  const std::filesystem::directory_iterator found{folder};
+  std::set<std::filesystem::path> files(begin(found), end(found));
+  for (auto& file : files) {
+    std::ostringstream text;
+    text << std::ifstream{file}.rdbuf();
+    auto tx = must(transaction::begin(conn), "begin");
+    if (!tx.script(file.stem().string(), text.str(), std::chrono::seconds{60}) || !tx.commit())
+      throw std::runtime_error{"cannot run " + file.string()};
+  }
+}
+
+void run_migrations(const std::string& conninfo) {
+  if (const char* folder = std::getenv(other_migrations))
+    return run_migrations_of(folder, conninfo);
+  auto report = must(migrate(conninfo), "migrate");
+  if (report.to != schema_version_wanted())
+    throw std::runtime_error{"not all migrations ran"};
 }
 
 } // namespace
@@ -55,9 +86,7 @@ scratch_cluster::scratch_cluster() {
                   "--no-sync", "--no-instructions", "-D", data});
   start();
   run_sql(conninfo("postgres"), std::string{"CREATE DATABASE "} + template_name);
-  auto report = must(migrate(conninfo(template_name)), "migrate");
-  if (report.to != schema_version_wanted())
-    throw std::runtime_error{"not all migrations ran"};
+  run_migrations(conninfo(template_name));
 }
 
 scratch_cluster::~scratch_cluster() {

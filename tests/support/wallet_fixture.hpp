@@ -64,11 +64,11 @@ struct wallet_fixture : store_fixture {
   }
 
   store_rows resolve(const std::string& hold, const std::string& how, std::int64_t actual,
-                     const char* log = "{}") {
+                     const char* log = "{}", const std::string& result = {}) {
     return run({tenant,
                 "wallet/resolve",
                 {store_value::text(hold), store_value::text(how), store_value::integer(actual),
-                 log != nullptr ? store_value::text(log) : store_value::null()}});
+                 log != nullptr ? store_value::text(log) : store_value::null(), maybe(result)}});
   }
 
   std::string resolved(const std::string& hold, const std::string& how, std::int64_t actual = 0) {
@@ -90,20 +90,30 @@ struct wallet_fixture : store_fixture {
     database.sql("UPDATE platform SET " + assignment + " WHERE id = '" + tenant.value + "'");
   }
 
+  /// Gives the user that budget, or changes the one it has.
   void budget(const end_user_id& user, std::int64_t amount, const char* period,
               bool suspended = false) {
-    auto rows =
+    auto made = run({tenant,
+                     "budget/create",
+                     {store_value::text(user.value), store_value::integer(amount),
+                      store_value::text(period), store_value::boolean(false), store_value::null(),
+                      store_value::null(), store_value::text("test")}});
+    if (!suspended && store_row(made, 0).text("code") == "ok")
+      return;
+    auto changed =
       run({tenant,
-           "budget/set",
+           "budget/update",
            {store_value::text(user.value), store_value::integer(amount), store_value::text(period),
-            store_value::boolean(suspended), store_value::text("test")}});
-    BOOST_REQUIRE(rows.size() == 1);
+            store_value::boolean(suspended), store_value::null(), store_value::null(),
+            store_value::null(), store_value::boolean(false), store_value::null(),
+            store_value::text("test")}});
+    BOOST_REQUIRE(store_row(changed, 0).text("code") == "ok");
   }
 
   /// All invariants hold.
   void verify() {
     auto rows = run({{}, "ledger/verify", {}});
-    BOOST_REQUIRE(rows.size() == 12);
+    BOOST_REQUIRE(rows.size() == 14);
     for (std::size_t i = 0; i < rows.size(); ++i) {
       store_row row{rows, i};
       BOOST_TEST(row.integer("violations") == 0, row.text("invariant"));

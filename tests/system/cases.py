@@ -135,7 +135,8 @@ class _Report(unittest.TextTestResult):
         super().addUnexpectedSuccess(test)
 
 
-def _write_junit(file, cases):
+def write_junit(file, cases):
+    """Cases as (name, "" or failure, error or skipped, why, seconds)."""
     quote = xml.sax.saxutils.quoteattr
     lines = ["<testsuite>"]
     for name, kind, text, seconds in cases:
@@ -154,5 +155,5 @@ def main():
     runner = unittest.TextTestRunner(verbosity=2, resultclass=_Report, stream=sys.stdout)
     done = unittest.main("__main__", argv=sys.argv, testRunner=runner, exit=False).result
     if os.environ.get("CALLBOARD_JUNIT"):
-        _write_junit(os.environ["CALLBOARD_JUNIT"], done.cases)
+        write_junit(os.environ["CALLBOARD_JUNIT"], done.cases)
     sys.exit(not done.wasSuccessful())

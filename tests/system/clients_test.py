@@ -1,68 +1,47 @@
-"""Official client libraries, unchanged, against the real binary: OpenAI's and MCP's, in Node.
+"""Client libraries and programs, unchanged, against the real binary: OpenAI's and MCP's own,
+mcp-remote and LangChain's adapters, in Node.
 
 The packages are pinned in clients/package-lock.json and installed once into the build folder, a
 new enough Node with them; only npm itself must be there.
 """
 
-import fcntl
-import hashlib
 import json
-import os
-import shutil
 import subprocess
+import sys
+import tempfile
 import unittest
 from pathlib import Path
 
 import cases
 from cases import SystemTest, main
 from harness import Trouble, connections_to, eventually, port_of
+from node_packages import Service, environment, install, node_program
 from tenants import micros, settled
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "conformance"))
+
+from setups import FIXTURE, fixture_state, register_server  # noqa: E402
+
 SOURCES = Path(__file__).resolve().parent / "clients"
-INSTALL_SECONDS = 400
 CASE_SECONDS = 60
+# Whether the node can register remote servers.
+REMOTE_SERVERS = False
 MODEL_POST = "POST /model/v1/chat/completions"
 ISSUE_POST = "POST /github/api/repos/octocat/hello-world/issues"
 
 
 def install_clients():
-    """The folder with scripts and packages; installed anew when the lock file changed."""
-    folder = Path(cases.BINARY).resolve().parents[1] / "node-clients"
-    folder.mkdir(parents=True, exist_ok=True)
-    lock_text = (SOURCES / "package-lock.json").read_bytes()
-    stamp, wanted = folder / "installed", hashlib.sha256(lock_text).hexdigest()
-    with open(folder / "lock", "w", encoding="ascii") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        for source in SOURCES.iterdir():
-            shutil.copy(source, folder / source.name)
-        if not stamp.exists() or stamp.read_text() != wanted:
-            stamp.unlink(missing_ok=True)
-            done = subprocess.run(["npm", "ci", "--no-audit", "--no-fund"], cwd=folder,
-                                  capture_output=True, text=True, check=False,
-                                  timeout=INSTALL_SECONDS)
-            if done.returncode != 0:
-                raise Trouble(f"npm ci: {done.stdout}{done.stderr}")
-            stamp.write_text(wanted)
-    return folder
-
-
-def node_program(folder):
-    """The pinned Node."""
-    found = list(folder.glob("node_modules/node-linux-*/bin/node"))
-    if len(found) != 1:
-        raise Trouble(f"there is no Node for this machine in {folder}: {found}")
-    return found[0]
+    """The folder with scripts and packages."""
+    return install(SOURCES, Path(cases.BINARY).resolve().parents[1] / "node-clients")
 
 
 class Script:
     """A running case of a script."""
 
     def __init__(self, folder, script, case, given):
-        # Proxies of the machine have no business with loopback.
-        environment = {k: v for k, v in os.environ.items() if "proxy" not in k.lower()}
-        environment["CALLBOARD_TEST"] = json.dumps(given)
         self.process = subprocess.Popen(
-            [str(node_program(folder)), script, case], cwd=folder, env=environment, text=True,
+            [str(node_program(folder)), script, case], cwd=folder, text=True,
+            env=environment(folder, CALLBOARD_TEST=json.dumps(given)),
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
     def wait_for(self, line):
@@ -224,6 +203,99 @@ class McpClient(Mcp, ClientTest):
 
     def test_automatic_negotiation_finds_the_stateless_era(self):
         self.play("auto")
+
+
+class Catalogue:
+    """GitHub, out of the catalogue."""
+
+    app = "github"
+
+    def use(self):
+        return {"tool": "github_create_issue", "answer": r"Issue #\d+",
+                "arguments": {"owner": "octocat", "repo": "hello-world", "title": self.id()}}
+
+    def check_outside(self):
+        self.assertEqual(self.sandbox.issues()[self.id()], 1)
+
+
+@unittest.skipUnless(REMOTE_SERVERS, "remote servers cannot be registered yet")
+class Remote:
+    """Our fixture server, as a remote server of the platform."""
+
+    app = "fixture"
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        conformance = Path(cases.BINARY).resolve().parents[1] / "conformance"
+        packages = install(SOURCES.parents[1] / "conformance", conformance)
+        cls.fixture = Service(packages, FIXTURE, (), cls.world.folder)
+        cls.addClassCleanup(cls.fixture.close)
+        register_server(cls.platform, cls.app, cls.fixture.url)
+
+    def calls(self):
+        return fixture_state(self.fixture.url)["counters"].get("tool add_numbers", 0)
+
+    def use(self):
+        self.calls_before = self.calls()
+        return {"tool": "add_numbers", "arguments": {"a": 2, "b": 3}, "answer": r"2 \+ 3 = 5"}
+
+    def check_outside(self):
+        self.assertEqual(self.calls(), self.calls_before + 1)
+
+
+class Bridge:
+    """mcp-remote, which is a program."""
+
+    script = "bridge_client.mjs"
+
+    def given(self):
+        folder = tempfile.TemporaryDirectory(prefix="callboard-mcp-remote-")
+        self.addCleanup(folder.cleanup)
+        return {"url": f"{self.node.mcp}/mcp/{self.app}", "key": self.user.key,
+                "folder": folder.name, **self.use()}
+
+    def test_tools_are_listed_and_called(self):
+        self.play("tools", transport="http-only")
+        self.check_outside()
+
+    # What it does when it is told nothing: http first, then the transport of before.
+    def test_its_own_search_for_a_transport_ends_well(self):
+        self.play("tools", transport="http-first")
+        self.check_outside()
+
+
+class LangChain:
+    """@langchain/mcp-adapters."""
+
+    script = "langchain_client.mjs"
+
+    def given(self):
+        server = self.user.config()["standard"][self.app]
+        return {"servers": {self.app: server}, **self.use()}
+
+    def test_tools_are_listed_and_called(self):
+        self.play("tools")
+        self.check_outside()
+
+    def test_a_wrong_key_is_an_error_and_not_a_hang(self):
+        self.play("wrong_key")
+
+
+class BridgeToCatalogue(Catalogue, Bridge, ClientTest):
+    """As it is named."""
+
+
+class BridgeToRemote(Remote, Bridge, ClientTest):
+    """As it is named."""
+
+
+class LangChainToCatalogue(Catalogue, LangChain, ClientTest):
+    """As it is named."""
+
+
+class LangChainToRemote(Remote, LangChain, ClientTest):
+    """As it is named."""
 
 
 if __name__ == "__main__":

@@ -206,12 +206,13 @@ def connections_to(port):
 class Program:
     """A process that prints one JSON line when it is ready. Its output goes to files."""
 
-    def __init__(self, command, folder, name):
+    def __init__(self, command, folder, name, environment=None):
         self.output = folder / f"{name}.out"
         self.errors = folder / f"{name}.err"
         with open(self.output, "wb") as out, open(self.errors, "wb") as err:
             self.process = subprocess.Popen(command, stdout=out, stderr=err,
-                                            stdin=subprocess.DEVNULL)
+                                            stdin=subprocess.DEVNULL,
+                                            env={**os.environ, **(environment or {})})
         try:
             self.info = eventually(self._ready, READY_SECONDS, 0.02, f"{name} to be ready")
         except Trouble:
@@ -305,6 +306,8 @@ class Node:
         self.data = folder / "data"
         self.options = list(options)
         self.starts = 0
+        # For the next start only, such as CALLBOARD_CRASH_AT.
+        self.environment = {}
         self.listen = {"api": "127.0.0.1:0", "mcp": "127.0.0.1:0", "ops": "127.0.0.1:0"}
         self.program = None
         self.start()
@@ -315,7 +318,9 @@ class Node:
         listen = [x for name, at in self.listen.items() for x in (f"--{name}-listen", at)]
         self.program = Program(
             [self.binary, "serve", "--data-dir", str(self.data), *listen,
-             "--allow-private-upstreams", *self.options], self.folder, f"node-{self.starts}")
+             "--allow-private-upstreams", *self.options], self.folder, f"node-{self.starts}",
+            self.environment)
+        self.environment = {}
         info = self.program.info
         self.api, self.mcp, self.ops = (info[f"{x}_url"] for x in ("api", "mcp", "ops"))
         for name in self.listen:

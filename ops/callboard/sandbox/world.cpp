@@ -4,6 +4,7 @@
 
 #include "ops/callboard/sandbox/github.hpp"
 #include "ops/callboard/sandbox/model.hpp"
+#include "ops/callboard/sandbox/webhook_sink.hpp"
 
 namespace callboard::sandbox {
 
@@ -16,6 +17,7 @@ std::vector<std::unique_ptr<app>> make_apps(std::vector<oauth_client> clients,
   std::vector<std::unique_ptr<app>> apps;
   apps.push_back(std::make_unique<github>(std::move(clients)));
   apps.push_back(std::make_unique<model>(settings.model_key));
+  apps.push_back(std::make_unique<webhook_sink>());
   return apps;
 }
 

@@ -7,7 +7,7 @@
 -- $6 needed micro-USD, the least that is of use
 -- $7 ttl_ms
 -- $8 free calls a month when the platform has no own number
--- -> code (ok, shared, fenced, short, inactive, over_budget, suspended, no_wallet),
+-- -> code (ok, shared, fenced, ended, short, inactive, over_budget, suspended, no_wallet),
 --      amount micro-USD added, usable_ms or null, balance micro-USD, available micro-USD, free_left,
 --      rules
 SELECT code, amount, usable_ms, balance, available, free_left, rules

@@ -8,6 +8,7 @@
 -- $7 default_model, '' for none
 -- $8 is_active bool
 -- $9 actor
+-- $10 default_rate_limits, JSON object {rpm_limit, tpm_limit, rpd_limit}; null in it is no limit
 -- Conflict when the slug is taken.
 -- -> body
 WITH p AS (
@@ -17,6 +18,12 @@ WITH p AS (
     default_budget = CASE WHEN $6::bigint IS NULL THEN default_budget
       ELSE nullif($6::bigint, 0) END,
     default_model = CASE WHEN $7::text IS NULL THEN default_model ELSE nullif($7::text, '') END,
+    default_rpm_limit = CASE WHEN $10::jsonb IS NULL THEN default_rpm_limit
+      ELSE ($10::jsonb->>'rpm_limit')::bigint END,
+    default_tpm_limit = CASE WHEN $10::jsonb IS NULL THEN default_tpm_limit
+      ELSE ($10::jsonb->>'tpm_limit')::bigint END,
+    default_rpd_limit = CASE WHEN $10::jsonb IS NULL THEN default_rpd_limit
+      ELSE ($10::jsonb->>'rpd_limit')::bigint END,
     is_active = coalesce($8::boolean, is_active), updated_at = clock_timestamp()
   WHERE id = tenant() RETURNING platform_json(p) AS body
 ), a AS (

@@ -5,7 +5,8 @@
 -- $4 log JSON object or null for no log row: input_tokens, cached_tokens, output_tokens, estimated,
 --      latency_ms, status, error_message, metadata {}, request_type (response, chat.completion),
 --      provider_id, provider_model_id
--- -> code (settled, voided, expired, already, not_found), status or null, charged micro-USD,
+-- $5 result text of a keyed call or turn, kept for its repetition, or null
+-- -> code (settled, voided, expired, already, late, not_found), status or null, charged micro-USD,
 --      overage micro-USD, balance micro-USD
 SELECT code, status, charged, overage, balance
-FROM wallet_resolve(tenant(), $1::uuid, $2::"char", $3::bigint, $4::jsonb)
+FROM hold_end(tenant(), $1::uuid, $2::"char", $3::bigint, $4::jsonb, $5)

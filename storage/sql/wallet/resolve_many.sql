@@ -1,4 +1,5 @@
 -- [tenant] wallet/resolve for several, in one transaction. May run twice (journal).
--- $1 items, JSON array of {id, how (S, V, E), actual micro-USD, log}; log as in wallet/resolve
+-- $1 items, JSON array of {id, how (S, V, E), actual micro-USD, log, result}; log and result as in
+--      wallet/resolve
 -- -> n (from 0), code, status or null, charged micro-USD, overage micro-USD, balance micro-USD
-SELECT n, code, status, charged, overage, balance FROM wallet_resolve_many(tenant(), $1::jsonb)
+SELECT n, code, status, charged, overage, balance FROM hold_end_many(tenant(), $1::jsonb)

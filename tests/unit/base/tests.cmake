@@ -5,7 +5,9 @@ list(APPEND unit_sources
   unit/base/error_test.cpp
   unit/base/fields_test.cpp
   unit/base/http_message_test.cpp
+  unit/base/idempotency_test.cpp
   unit/base/json_test.cpp
   unit/base/json_text_test.cpp
   unit/base/money_test.cpp
-  unit/base/network_address_test.cpp)
+  unit/base/network_address_test.cpp
+  unit/base/wait_meter_test.cpp)

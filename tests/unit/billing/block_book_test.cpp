@@ -97,6 +97,17 @@ BOOST_AUTO_TEST_CASE(changed_budgets_end_the_blocks_of_users_and_no_other) {
   BOOST_TEST(rests[0].block.value == "a");
 }
 
+BOOST_AUTO_TEST_CASE(one_payer_may_be_asked_for_its_rests_alone) {
+  grow(ann, {"a"}, 30);
+  grow(anybody, {"b"}, 30);
+  auto rests = book.take_rests_of(ann);
+  BOOST_REQUIRE(rests.size() == 1u);
+  BOOST_TEST(rests[0].block.value == "a");
+  BOOST_TEST(!takes(ann, 1));
+  BOOST_TEST(takes(anybody, 1));
+  BOOST_TEST(book.take_rests_of(ann).empty());
+}
+
 BOOST_AUTO_TEST_CASE(blocks_that_are_soon_used_up_grow_faster) {
   auto first = book.wish(anybody, {10}, at(0ms));
   BOOST_TEST(first.value == 80);

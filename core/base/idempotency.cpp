@@ -1,0 +1,50 @@
+#include "core/base/idempotency.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "core/base/digest.hpp"
+
+namespace callboard::idempotency {
+namespace {
+
+bool is_visible(char c) { return c > 0x20 && c < 0x7F; }
+
+result<std::optional<std::string>> checked(std::string_view key) {
+  if (key.empty() || key.size() > key_bytes_max || !std::all_of(key.begin(), key.end(), is_visible))
+    return make_problem(
+      errc::invalid_field,
+      fmt::format("An idempotency key has 1 to {} visible ASCII characters.", key_bytes_max),
+      std::string{header});
+  return std::optional{std::string{key}};
+}
+
+} // namespace
+
+result<std::optional<std::string>> key_of(const http_headers& headers) {
+  auto field = find_header(headers, header);
+  if (!field)
+    return std::optional<std::string>{};
+  return checked(trim(*field));
+}
+
+result<std::optional<std::string>> key_of(const json::object& meta, const http_headers& headers) {
+  auto* member = find(meta, meta_member);
+  if (!member || member->is_null())
+    return key_of(headers);
+  return checked(member->is_string() ? to_std(member->get_string()) : std::string{});
+}
+
+std::string operation_of(const scope& where, std::string_view key) {
+  return uuid5(where.platform.value,
+               fmt::format("{}\n{}\n{}", where.end_user.value, where.place, key));
+}
+
+bool ends_operation(int status, const http_headers& headers) {
+  // A loop that did not end has cost money and side effects, and would not end the next time.
+  return (status >= 200 && status < 400)
+         || (status == 500 && find_header(headers, "x-should-retry") == "false");
+}
+
+} // namespace callboard::idempotency

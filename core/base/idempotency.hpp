@@ -1,0 +1,51 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "core/base/error.hpp"
+#include "core/base/http_message.hpp"
+#include "core/base/ids.hpp"
+#include "core/base/json.hpp"
+
+/// Repeating a request without repeating its effect (I33; draft-ietf-httpapi-idempotency-key-header
+/// for the codes). A key names one operation of one caller on one path.
+namespace callboard::idempotency {
+
+/// The request header field.
+inline constexpr std::string_view header = "Idempotency-Key";
+/// Set on an answer that was given before.
+inline constexpr std::string_view replayed_header = "Idempotent-Replayed";
+/// The member of a `tools/call`'s `params._meta` with the same meaning; it outranks the header,
+/// which cannot tell the calls of a batch apart.
+inline constexpr std::string_view meta_member = "io.callboard/idempotencyKey";
+
+/// A key is stored and compared; UUIDs and order numbers are far shorter.
+inline constexpr std::size_t key_bytes_max = 255;
+
+/// The key of a request, or nothing without one. errc::invalid_field for one that is empty, longer
+/// than key_bytes_max or has characters outside of visible ASCII.
+result<std::optional<std::string>> key_of(const http_headers& headers);
+
+/// The key in `_meta`, likewise; else the header's.
+result<std::optional<std::string>> key_of(const json::object& meta, const http_headers& headers);
+
+/// What a key is used for: a caller (a user, or the platform itself for an empty id) and a place
+/// ("POST /v1/responses").
+struct scope {
+  platform_id platform;
+  end_user_id end_user;
+  std::string place;
+};
+
+/// The operation that a key names within a scope, as a UUID: the ids of what it makes derive from
+/// it, so that a repetition finds them.
+std::string operation_of(const scope& where, std::string_view key);
+
+/// Whether an answer ends its operation, so that it is given again to whoever repeats the request.
+/// A refusal does not, and neither does an outage: nothing was done then, or what was done is found
+/// by the ids that derive from the operation, and the repetition goes on from there.
+bool ends_operation(int status, const http_headers& headers);
+
+} // namespace callboard::idempotency

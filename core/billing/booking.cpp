@@ -1,0 +1,119 @@
+#include "core/billing/booking.hpp"
+
+namespace callboard::billing {
+namespace {
+
+std::string text_of(const json::object& x, std::string_view key) {
+  return find_string(x, key).value_or(std::string{});
+}
+
+std::int64_t number_of(const json::object& x, std::string_view key) {
+  return find_integer(x, key).value_or(0);
+}
+
+micro_usd money_of(const json::object& x, std::string_view key) { return {number_of(x, key)}; }
+
+bool flag_of(const json::object& x, std::string_view key) {
+  return find_bool(x, key).value_or(false);
+}
+
+std::optional<turn_prices> read_prices(const json::object& row) {
+  const auto* x = find_object(row, "prices");
+  if (!x)
+    return std::nullopt;
+  return turn_prices{{money_of(*x, "input"), money_of(*x, "cached"), money_of(*x, "output")},
+                     {number_of(*x, "markup_ppm")}};
+}
+
+std::optional<tool_price_version> read_price(const json::object& row) {
+  const auto* x = find_object(row, "price");
+  if (!x)
+    return std::nullopt;
+  return tool_price_version{text_of(*x, "scope"), text_of(*x, "name"), number_of(*x, "version"),
+                            money_of(*x, "price")};
+}
+
+std::optional<free_call> read_free_call(const json::object& row) {
+  const auto* x = find_object(row, "free_call");
+  if (!x)
+    return std::nullopt;
+  return free_call{text_of(*x, "month"), number_of(*x, "number"), number_of(*x, "limit")};
+}
+
+std::optional<budget_use> read_budget(const json::object& row) {
+  const auto* x = find_object(row, "budget");
+  if (!x)
+    return std::nullopt;
+  return budget_use{text_of(*x, "window"), money_of(*x, "limit"), money_of(*x, "reserved"),
+                    money_of(*x, "spent")};
+}
+
+std::optional<ledger_entry> read_ledger(const json::object& row) {
+  const auto* x = find_object(row, "ledger");
+  if (!x)
+    return std::nullopt;
+  return ledger_entry{text_of(*x, "id"),          text_of(*x, "type"),
+                      money_of(*x, "amount"),     money_of(*x, "balance_after"),
+                      text_of(*x, "description"), text_of(*x, "at")};
+}
+
+std::optional<log_entry> read_log(const json::object& row) {
+  const auto* x = find_object(row, "log");
+  if (!x)
+    return std::nullopt;
+  log_entry log;
+  log.request_type = text_of(*x, "request_type");
+  log.tokens = {number_of(*x, "input_tokens"), number_of(*x, "cached_tokens"),
+                number_of(*x, "output_tokens")};
+  log.estimated = flag_of(*x, "estimated");
+  log.cost = money_of(*x, "cost");
+  log.latency_ms = number_of(*x, "latency_ms");
+  log.status = text_of(*x, "status");
+  log.error_message = text_of(*x, "error_message");
+  return log;
+}
+
+} // namespace
+
+result<booking> read_booking(const json::object& row) {
+  const auto id = find_string(row, "id");
+  const auto platform = find_string(row, "platform_id");
+  const auto kind = find_string(row, "kind");
+  const auto status = find_string(row, "status");
+  if (!id || !platform || !kind || !status || status->size() != 1)
+    return make_problem(errc::internal, "a row of request/explain is incomplete");
+  booking x;
+  x.id = {*id};
+  x.platform = {*platform};
+  x.platform_name = text_of(row, "platform");
+  x.end_user = {text_of(row, "end_user_id")};
+  x.external_id = text_of(row, "end_user");
+  x.is_turn = *kind == "llm";
+  x.subject = text_of(row, "subject");
+  x.loop = {text_of(row, "loop_id")};
+  x.turn = number_of(row, "turn");
+  x.turns_max = number_of(row, "turns_max");
+  x.free = flag_of(row, "free");
+  x.strict = flag_of(row, "strict");
+  x.held = money_of(row, "amount");
+  x.status = status->front();
+  x.settled = money_of(row, "settled");
+  x.overage = money_of(row, "overage");
+  if (auto used = find_integer(row, "checkpoint"))
+    x.checkpoint = micro_usd{*used};
+  x.provider_ref = text_of(row, "provider_ref");
+  x.created_at = text_of(row, "created_at");
+  x.expires_at = text_of(row, "expires_at");
+  x.resolved_at = text_of(row, "resolved_at");
+  x.late = flag_of(row, "late");
+  x.prices = read_prices(row);
+  x.price = read_price(row);
+  x.block = text_of(row, "block_id");
+  x.free_slot = read_free_call(row);
+  x.budget = read_budget(row);
+  x.ledger = read_ledger(row);
+  x.log = read_log(row);
+  return x;
+}
+
+} // namespace callboard::billing

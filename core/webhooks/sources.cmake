@@ -1,0 +1,1 @@
+target_sources(callboard_core PRIVATE webhooks/events.cpp webhooks/schedule.cpp webhooks/signature.cpp)

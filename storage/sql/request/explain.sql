@@ -1,0 +1,50 @@
+-- [system] All that is booked under a request id, in order of admission; the newest when there is
+--   more than the limit. A client may use an id of its own again, and so may another platform's.
+-- $1 request_id
+-- $2 platform uuid, or null for all
+-- $3 limit
+-- -> body, total
+WITH found AS (
+  SELECT h.*, count(*) OVER () AS total FROM hold h
+  WHERE h.request_id = $1 AND h.kind <> 'block'
+    AND ($2::uuid IS NULL OR h.platform_id = $2::uuid)
+  ORDER BY h.created_at DESC, h.seq DESC LIMIT $3::bigint
+)
+SELECT (jsonb_build_object('id', f.id, 'platform_id', f.platform_id, 'platform', p.name,
+    'end_user_id', f.end_user_id, 'end_user', u.external_id, 'kind', f.kind, 'subject', f.subject,
+    'loop_id', f.loop_id, 'turn', f.turn, 'turns_max', l.max_iter, 'free', f.free,
+    'strict', f.strict_mode, 'amount', f.amount, 'status', f.status::text, 'settled', f.settled,
+    'overage', f.overage, 'checkpoint', f.checkpoint, 'provider_ref', f.provider_ref,
+    'created_at', iso_utc(f.created_at), 'expires_at', iso_utc(f.expires_at),
+    'resolved_at', iso_utc(f.resolved_at), 'late', f.expires_at < clock_timestamp(),
+    'prices', f.prices, 'block_id', f.block_id)
+  || jsonb_build_object(
+    'price', CASE WHEN t.id IS NOT NULL THEN jsonb_build_object('scope', t.scope, 'name', t.name,
+      'version', t.version, 'price', t.price) END,
+    'free_call', CASE WHEN f.free THEN jsonb_build_object('month', to_char(f.win, 'YYYY-MM'),
+      'limit', q.lim, 'number', (SELECT count(*) FROM hold x WHERE x.platform_id = f.platform_id
+        AND x.win = f.win AND x.free AND x.status IN ('P', 'S') AND x.seq <= f.seq)) END,
+    'budget', CASE WHEN f.budget_win IS NOT NULL THEN jsonb_build_object('window', CASE
+        WHEN f.budget_win = date '1970-01-01' THEN 'one_time'
+        WHEN b.period = 'monthly' THEN to_char(f.budget_win, 'YYYY-MM')
+        ELSE f.budget_win::text END,
+      'limit', w.lim, 'reserved', w.reserved, 'spent', w.spent) END,
+    'ledger', CASE WHEN r.id IS NOT NULL THEN jsonb_build_object('id', r.id::text, 'type', r.type,
+      'amount', r.amount, 'balance_after', r.balance_after, 'description', r.description,
+      'at', iso_utc(r.at)) END,
+    'log', CASE WHEN g.id IS NOT NULL THEN jsonb_build_object('request_type', g.request_type,
+      'input_tokens', g.prompt_tokens, 'output_tokens', g.completion_tokens, 'cached_tokens',
+      coalesce((g.metadata->>'cached_tokens')::bigint, 0), 'cost', g.cost, 'latency_ms',
+      g.latency_ms, 'status', g.status, 'error_message', g.error_message, 'estimated',
+      g.token_count_method = 'estimated') END))::text AS body, f.total
+FROM found f
+JOIN platform p ON p.id = f.platform_id
+LEFT JOIN end_user u ON u.platform_id = f.platform_id AND u.id = f.end_user_id
+LEFT JOIN loop l ON l.platform_id = f.platform_id AND l.id = f.loop_id
+LEFT JOIN tool_price t ON t.id = f.price_id
+LEFT JOIN free_quota q ON q.platform_id = f.platform_id AND q.win = f.win AND f.free
+LEFT JOIN budget b ON b.platform_id = f.platform_id AND b.end_user_id = f.end_user_id
+LEFT JOIN budget_window w ON w.end_user_id = f.end_user_id AND w.win = f.budget_win
+LEFT JOIN ledger r ON r.platform_id = f.platform_id AND r.hold_id = f.id
+LEFT JOIN request_log g ON g.platform_id = f.platform_id AND g.hold_id = f.id
+ORDER BY f.platform_id, f.seq

@@ -1,0 +1,291 @@
+#include "tests/actors/tenant_fixture.hpp"
+
+using namespace callboard;
+using namespace std::chrono_literals;
+
+namespace {
+
+/// A platform whose free calls are used up, so that tool calls are paid from blocks.
+struct block_fixture : tenant_fixture {
+  block_fixture() {
+    answer_standing("1000000", "0");
+    db->handlers["wallet/reserve"] = [this](const store_call& call) {
+      return one_row({{"code", reserve_code},
+                      {"free", "f"},
+                      {"amount", call.values.at(5).data},
+                      {"status", "P"},
+                      {"remaining", "7"},
+                      {"balance", available},
+                      {"available", available},
+                      {"free_left", "0"},
+                      {"rules", rules}});
+    };
+    db->handlers["block/reserve"] = [this](const store_call& call) {
+      bool of_user = !call.values.at(3).data.empty();
+      auto code = block_code != "ok" ? block_code : of_user && !budgeted ? "shared" : "ok";
+      return one_row({{"code", code},
+                      {"amount", call.values.at(4).data},
+                      {"usable_ms", "60000"},
+                      {"available", available},
+                      {"free_left", "0"},
+                      {"rules", rules}});
+    };
+    db->handlers["block/settle"] = [this](const store_call&) {
+      return one_row({{"booked", "1"},
+                      {"balance", "500"},
+                      {"available", available},
+                      {"free_left", "0"},
+                      {"rules", rules}});
+    };
+    db->answer("block/return", {{"balance", "500"}, {"available", "1000000"}, {"free_left", "0"}});
+  }
+
+  void answer_standing(const std::string& left, const std::string& free_left) {
+    available = left;
+    db->answer("wallet/standing", {{"balance", left},
+                                   {"available", left},
+                                   {"free_left", free_left},
+                                   {"rules", "1"},
+                                   {"epoch", "7"}});
+  }
+
+  /// The first call finds out that nothing is free any more.
+  void warm() {
+    unbox(admit(tool("warm")));
+    db->calls.clear();
+  }
+
+  json::array booked(std::size_t index = 0) const {
+    return json::parse(db->calls_of("block/settle").at(index).values.at(0).data).as_array();
+  }
+
+  std::string available = "1000000";
+  std::string rules = "1";
+  std::string reserve_code = "ok";
+  std::string block_code = "ok";
+  bool budgeted = false;
+};
+
+} // namespace
+
+BOOST_FIXTURE_TEST_SUITE(tenant_block_test, block_fixture)
+
+BOOST_AUTO_TEST_CASE(paid_calls_are_admitted_in_memory_and_booked_in_batches) {
+  warm();
+  for (auto id : {"h1", "h2", "h3"}) {
+    auto ticket = unbox(admit(tool(id)));
+    BOOST_TEST(ticket.amount.value == 1500);
+    BOOST_TEST(!ticket.free);
+  }
+  BOOST_TEST(db->count("wallet/reserve") == 0u);
+  // Once to learn that the user has no budget, once for the block that such users share.
+  BOOST_TEST(db->count("block/reserve") == 2u);
+  db->held = {"block/settle"};
+  auto a = self->request(tenant(), 60min, atom::settle_v, outcome("h1", true, 1500));
+  auto b = self->request(tenant(), 60min, atom::settle_v, outcome("h2", true, 1500));
+  auto c = self->request(tenant(), 60min, atom::settle_v, outcome("h3", true, 1500));
+  sched.run();
+  BOOST_TEST(db->count("block/settle") == 1u);
+  release("block/settle");
+  BOOST_TEST(db->count("block/settle") == 2u);
+  BOOST_TEST(booked(0).size() == 1u);
+  BOOST_TEST(booked(1).size() == 2u);
+  auto item = booked(1).at(0).as_object();
+  BOOST_TEST(item.at("id").as_string() == "h2");
+  BOOST_TEST(item.at("amount").as_int64() == 1500);
+  BOOST_TEST(item.at("price_id").as_string() == "9");
+  for (auto* x : {&a, &b, &c})
+    x->receive([](const receipt& paid) { BOOST_TEST(paid.charged.value == 1500); },
+               [](const caf::error&) { BOOST_ERROR("refused"); });
+}
+
+BOOST_AUTO_TEST_CASE(nothing_is_answered_before_its_booking_is_durable) {
+  warm();
+  unbox(admit(tool("h1")));
+  db->held = {"block/settle"};
+  auto answer = self->request(tenant(), 60min, atom::settle_v, outcome("h1", true, 1500));
+  sched.run();
+  BOOST_TEST(self->mailbox().size() == 0u);
+  release("block/settle");
+  answer.receive([](const receipt& x) { BOOST_TEST(x.balance.value == 500); },
+                 [](const caf::error&) { BOOST_ERROR("refused"); });
+}
+
+BOOST_AUTO_TEST_CASE(a_call_that_did_not_happen_costs_nothing_and_asks_nobody) {
+  warm();
+  unbox(admit(tool("h1")));
+  db->calls.clear();
+  BOOST_TEST(unbox(ask<receipt>(tenant(), atom::settle_v, outcome("h1", false, 0))).charged.value
+             == 0);
+  BOOST_TEST(db->calls.empty());
+}
+
+BOOST_AUTO_TEST_CASE(free_calls_durable_calls_and_turns_take_a_hold_of_their_own) {
+  answer_standing("1000000", "3");
+  unbox(admit(tool("h0")));
+  BOOST_TEST(db->count("wallet/reserve") == 1u);
+  auto keyed = tool("h1");
+  keyed.durable = true;
+  unbox(admit(keyed));
+  unbox(admit(turn("h2")));
+  BOOST_TEST(db->count("wallet/reserve") == 3u);
+  BOOST_TEST(db->count("block/reserve") == 0u);
+}
+
+BOOST_AUTO_TEST_CASE(the_call_that_crosses_the_end_takes_a_hold_of_its_own) {
+  available = "700";
+  warm();
+  unbox(admit(tool("h1")));
+  BOOST_TEST(db->count("wallet/reserve") == 1u);
+}
+
+BOOST_AUTO_TEST_CASE(money_in_blocks_is_given_back_before_anybody_is_refused) {
+  warm();
+  unbox(admit(tool("h1")));
+  db->calls.clear();
+  reserve_code = "insufficient";
+  db->handlers["block/return"] = [this](const store_call&) {
+    reserve_code = "ok";
+    return one_row({{"balance", "500"}, {"available", "1000"}, {"free_left", "0"}});
+  };
+  unbox(admit(turn("h2")));
+  BOOST_TEST(db->count("block/return") == 1u);
+  BOOST_TEST(db->count("wallet/reserve") == 2u);
+}
+
+BOOST_AUTO_TEST_CASE(money_on_its_way_back_refuses_nobody) {
+  warm();
+  unbox(admit(tool("h1")));
+  db->answer_in_turn("wallet/reserve",
+                     {{{"code", "insufficient"}, {"free", "f"}, {"amount", "0"}, {"status", "P"}},
+                      {{"code", "ok"}, {"free", "f"}, {"amount", "2500"}, {"status", "P"}}});
+  db->held = {"wallet/reserve", "block/return"};
+  auto answer = self->request(tenant(), 60min, atom::admit_v, turn("h2"));
+  pass(1s); // the idle block goes back while the turn is being refused
+  pass(1s);
+  BOOST_TEST(db->count("block/return") == 1u);
+  release("wallet/reserve");
+  release("block/return");
+  answer.receive([](const hold_ticket& x) { BOOST_TEST(x.id.value == "h2"); },
+                 [](const caf::error&) { BOOST_ERROR("refused"); });
+}
+
+BOOST_AUTO_TEST_CASE(blocks_of_a_former_owner_are_waited_for_a_few_ticks) {
+  available = "0";
+  warm();
+  reserve_code = "insufficient";
+  std::string elsewhere = "500";
+  db->handlers["block/elsewhere"] = [&](const store_call&) {
+    return one_row({{"amount", elsewhere}});
+  };
+  auto first = self->request(tenant(), 60min, atom::admit_v, turn("h1"));
+  sched.run();
+  BOOST_TEST(self->mailbox().empty());
+  reserve_code = "ok";
+  pass(1s);
+  first.receive([](const hold_ticket& x) { BOOST_TEST(x.id.value == "h1"); },
+                [](const caf::error&) { BOOST_ERROR("refused"); });
+  reserve_code = "insufficient";
+  auto second = self->request(tenant(), 60min, atom::admit_v, turn("h2"));
+  pass(2500ms);
+  BOOST_TEST(self->mailbox().empty());
+  pass(1s);
+  second.receive(
+    [](const hold_ticket&) { BOOST_ERROR("admitted"); },
+    [](const caf::error& x) { BOOST_TEST((code_of(x) == errc::wallet_insufficient)); });
+  elsewhere = "0";
+  BOOST_TEST((code_of(admit(turn("h3")).error()) == errc::wallet_insufficient));
+}
+
+BOOST_AUTO_TEST_CASE(a_block_that_has_ended_is_followed_by_another) {
+  warm();
+  unbox(admit(tool("h1")));
+  auto first = db->calls_of("block/reserve").back().values.at(2).data;
+  db->handlers["block/reserve"] = [this, first,
+                                   grow = db->handlers["block/reserve"]](const store_call& call) {
+    block_code = call.values.at(2).data == first ? "ended" : "ok";
+    return grow(call);
+  };
+  db->answer("tool_price/find", {{"price_id", "9"}, {"price", "15000"}, {"scope", "global"}});
+  pass(500ms);
+  unbox(admit(tool("h2"))); // the block is in use, and the price not seen yet
+  pass(600ms);
+  BOOST_TEST(unbox(admit(tool("h3"))).amount.value == 15'000);
+  BOOST_TEST((db->calls_of("block/reserve").back().values.at(2).data != first));
+  BOOST_TEST(db->count("wallet/reserve") == 0u);
+}
+
+BOOST_AUTO_TEST_CASE(a_refusal_says_what_was_needed_and_what_there_is) {
+  warm();
+  reserve_code = "insufficient";
+  auto x = admit(turn("h2"));
+  BOOST_TEST((code_of(x.error()) == errc::wallet_insufficient));
+  auto details = json::parse(details_of(x.error())).as_object();
+  BOOST_TEST(details.at("required_usd").as_string() == "0.002500");
+  BOOST_TEST(details.at("remaining_usd").as_string() == "0.000007");
+}
+
+BOOST_AUTO_TEST_CASE(a_user_with_a_budget_has_a_block_of_its_own_until_budgets_change) {
+  budgeted = true;
+  warm();
+  unbox(admit(tool("h1")));
+  unbox(admit(tool("h2")));
+  BOOST_TEST(db->count("block/reserve") == 1u);
+  BOOST_TEST(db->only("block/reserve").values.at(3).data == user.value);
+  rules = "2";
+  unbox(ask<receipt>(tenant(), atom::settle_v, outcome("h1", true, 1500)));
+  block_code = "suspended";
+  reserve_code = "suspended";
+  BOOST_TEST((code_of(admit(tool("h3")).error()) == errc::budget_suspended));
+}
+
+BOOST_AUTO_TEST_CASE(an_idle_block_goes_back) {
+  warm();
+  unbox(admit(tool("h1")));
+  BOOST_TEST(db->count("block/return") == 0u);
+  pass(1s);
+  pass(1s);
+  auto items = json::parse(db->only("block/return").values.at(0).data).as_array();
+  BOOST_REQUIRE(items.size() == 1u);
+  BOOST_TEST(items.at(0).at("amount").as_int64() == 7 * 1500);
+}
+
+BOOST_AUTO_TEST_CASE(a_block_in_doubt_refuses_those_who_wait_and_is_not_used_again) {
+  warm();
+  db->refuse("block/reserve", errc::store_unavailable);
+  BOOST_TEST((code_of(admit(tool("h1")).error()) == errc::store_unavailable));
+}
+
+BOOST_AUTO_TEST_CASE(a_hold_in_doubt_is_voided_when_postgresql_is_back) {
+  db->refuse("wallet/reserve", errc::store_unavailable);
+  BOOST_TEST((code_of(admit(turn("h1")).error()) == errc::store_unavailable));
+  auto undo = db->only("wallet/resolve");
+  BOOST_TEST(undo.values.at(0).data == "h1");
+  BOOST_TEST(undo.values.at(1).data == "V");
+  BOOST_TEST(undo.journal);
+}
+
+BOOST_AUTO_TEST_CASE(turns_that_wait_for_one_round_trip_go_together) {
+  warm();
+  db->held = {"wallet/reserve"};
+  auto a = self->request(tenant(), 60min, atom::admit_v, turn("h1"));
+  auto b = self->request(tenant(), 60min, atom::admit_v, turn("h2"));
+  auto c = self->request(tenant(), 60min, atom::admit_v, turn("h3"));
+  db->handlers["wallet/reserve_many"] = [](const store_call&) {
+    store_rows rows;
+    rows.columns = {"n", "code", "free", "amount", "status"};
+    rows.cells = {"0", "ok", "f", "2500", "P", "1", "over_budget", "f", "0", ""};
+    rows.nulls = {0, 0, 0, 0, 0, 0, 0, 0, 0, 1};
+    return rows;
+  };
+  sched.run();
+  release("wallet/reserve");
+  a.receive([](const hold_ticket& x) { BOOST_TEST(x.id.value == "h1"); },
+            [](const caf::error&) { BOOST_ERROR("refused"); });
+  b.receive([](const hold_ticket& x) { BOOST_TEST(x.id.value == "h2"); },
+            [](const caf::error&) { BOOST_ERROR("refused"); });
+  c.receive([](const hold_ticket&) { BOOST_ERROR("admitted"); },
+            [](const caf::error& x) { BOOST_TEST((code_of(x) == errc::budget_exhausted)); });
+}
+
+BOOST_AUTO_TEST_SUITE_END()
