@@ -18,7 +18,7 @@ class HttpRules(SystemTest):
 
     def test_unknown_paths_are_404_and_wrong_methods_405(self):
         for base in (self.node.api, self.node.mcp, self.node.ops):
-            for path in ("/nope", "/v1", "/v1/responses/a/b/c", "//", "/mcp"):
+            for path in ("/nope", "/v1", "/v1/responses/a/b/c", "//", "/mcp/a/b"):
                 self.assert_status(fetch("GET", base + path, self.user.key), 404, "not_found")
         for method, path, allow in (("PUT", "/v1/responses", "POST"),
                                     ("GET", "/v1/responses", "POST"),
