@@ -232,7 +232,13 @@ void directory_state::end(const caf::error& reason) {
     self->send_exit(x.actor, reason);
   for (auto& [platform, x] : tenants)
     self->send_exit(x.actor, reason);
-  self->quit(reason);
+  end_reason = reason;
+  quit_when_alone();
+}
+
+void directory_state::quit_when_alone() {
+  if (end_reason && tenants.empty())
+    self->quit(*end_reason);
 }
 
 void directory_state::enlist(const std::string& kind, const std::string& id,
@@ -318,7 +324,10 @@ directory_actor::behavior_type directory(directory_actor::stateful_pointer<direc
   state.parts.authenticator = self->spawn<caf::linked>(
     authenticator, authenticator_args{state.parts.store, self, state.parts.unix_time});
   self->set_exit_handler([self](const caf::exit_msg& msg) { self->state.end(msg.reason); });
-  self->set_down_handler([self](const caf::down_msg& msg) { self->state.erase(msg.source); });
+  self->set_down_handler([self](const caf::down_msg& msg) {
+    self->state.erase(msg.source);
+    self->state.quit_when_alone();
+  });
   self->delayed_send(self, collect_interval, atom::tick_v);
   return {
     [self](atom::tenant, const platform_id& platform) { return self->state.find_tenant(platform); },

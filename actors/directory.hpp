@@ -1,6 +1,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -63,12 +64,17 @@ struct directory_state {
   void enlist(const std::string& kind, const std::string& id, const status_actor& actor);
   void collect_idle();
   void erase(const caf::actor_addr& gone);
+  /// Ends everybody, and itself when the tenants are gone: they say their last words to the store,
+  /// whose lanes are stopped after that.
   void end(const caf::error& reason);
+  void quit_when_alone();
   std::vector<status_actor> members(const std::string& kind, const std::string& id) const;
   caf::result<std::string> report(const std::string& kind, const std::string& id);
 
   directory_actor::pointer self;
   node_parts parts;
+  /// Why it ends, once it does.
+  std::optional<caf::error> end_reason;
   std::unordered_map<platform_id, entry<tenant_actor>> tenants;
   /// By "<end user>/<app>".
   std::unordered_map<std::string, entry<connection_actor>> connections;

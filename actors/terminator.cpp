@@ -45,20 +45,36 @@ void terminator_state::finish(bool complete) {
   self->send_exit(args.front, caf::exit_reason::user_shutdown);
   // Attempts under way are given back, for the next node or start.
   self->send_exit(args.dispatcher, caf::exit_reason::user_shutdown);
+  self->monitor(args.directory);
   self->send_exit(args.directory, caf::exit_reason::user_shutdown);
-  promise.deliver(complete);
+  finished = complete;
+  self->delayed_send(self, force_timeout, atom::tick_v);
+}
+
+void terminator_state::tick() {
+  if (finished)
+    tell();
+  else
+    look();
+}
+
+void terminator_state::tell() {
+  if (promise.pending())
+    promise.deliver(*finished);
 }
 
 terminator_actor::behavior_type
 terminator(terminator_actor::stateful_pointer<terminator_state> self, terminator_args args) {
   self->state.args = std::move(args);
+  // The directory is the last to go: what its actors had to say is on its way to the store then.
+  self->set_down_handler([self](const caf::down_msg&) { self->state.tell(); });
   return {
     [self](atom::stop) -> caf::result<bool> {
       self->state.promise = self->make_response_promise<bool>();
       self->state.start_drain();
       return self->state.promise;
     },
-    [self](atom::tick) { self->state.look(); },
+    [self](atom::tick) { self->state.tick(); },
   };
 }
 

@@ -2,6 +2,8 @@
 
 #include <chrono>
 
+#include <optional>
+
 #include "actors/dispatcher.hpp"
 #include "actors/interfaces.hpp"
 
@@ -23,12 +25,16 @@ struct terminator_state {
   void look();
   void force();
   void finish(bool complete);
+  void tick();
+  void tell();
 
   terminator_actor::pointer self;
   terminator_args args;
   caf::typed_response_promise<bool> promise;
   caf::actor_clock::time_point deadline{};
   bool forced = false;
+  /// How the drain ended, while the last actors go.
+  std::optional<bool> finished;
 };
 
 /// See terminator_actor.

@@ -17,7 +17,7 @@ callboard_conformance_test(conformance_direct run.py 600 --setups direct*)
 callboard_conformance_test(conformance_driver run_clients.py 600 --without-callboard)
 
 # Through Callboard, when it can register remote servers.
-set(callboard_remote_servers OFF)
+set(callboard_remote_servers ON)
 if(callboard_remote_servers)
   callboard_conformance_test(conformance run.py 1200 --setups gateway)
   callboard_conformance_test(conformance_clients run_clients.py 1200)

@@ -25,7 +25,7 @@ from setups import FIXTURE, fixture_state, register_server  # noqa: E402
 SOURCES = Path(__file__).resolve().parent / "clients"
 CASE_SECONDS = 60
 # Whether the node can register remote servers.
-REMOTE_SERVERS = False
+REMOTE_SERVERS = True
 MODEL_POST = "POST /model/v1/chat/completions"
 ISSUE_POST = "POST /github/api/repos/octocat/hello-world/issues"
 
