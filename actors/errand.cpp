@@ -161,9 +161,6 @@ void errand_state::call_tool(const std::string& app) {
   auto call = mcp::parse_tool_call(params);
   if (!call)
     return fail(call.error());
-  auto repeat_key = idempotency::key_of(call->meta, {});
-  if (!repeat_key)
-    return fail(repeat_key.error());
   tool = self->spawn(tool_call, tool_call_args{args.parts});
   tool_job job{what.who,
                app,
@@ -171,11 +168,7 @@ void errand_state::call_tool(const std::string& app) {
                json::serialize(call->arguments),
                what.hold.empty() ? hold_id{uuid4()} : what.hold,
                what.request};
-  if (*repeat_key) {
-    job.hold = {idempotency::operation_of(
-      {job.who.platform, job.who.end_user, "tools/call " + job.app}, **repeat_key)};
-    job.keyed = true;
-  }
+  job.keyed = what.durable;
   job.is_request = true;
   self->request(tool, limits::tool_call_timeout, atom::run_v, job)
     .then(
@@ -356,6 +349,23 @@ errand_actor::behavior_type errand(errand_actor::stateful_pointer<errand_state> 
     [self](atom::relay, const relay_answer& answer) { self->state.on_answer(answer); },
     [self](atom::cancel) { self->state.stop(); },
   };
+}
+
+caf::error name_keyed_call(relay_request& what, const json::object& params,
+                           const http_headers& headers) {
+  auto* meta = find_object(params, "_meta");
+  auto key = idempotency::key_of(meta ? *meta : json::object{}, headers);
+  if (!key)
+    return key.error();
+  if (!*key)
+    return {};
+  auto place = "tools/call " + what.app;
+  for (auto* member : {"inputResponses", "requestState"})
+    if (auto* input = find(params, member))
+      place += ' ' + to_hex(sha256(json::serialize(*input)));
+  what.hold = {idempotency::operation_of({what.who.platform, what.who.end_user, place}, **key)};
+  what.durable = true;
+  return {};
 }
 
 } // namespace callboard

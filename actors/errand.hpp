@@ -72,4 +72,10 @@ tool_result problem_result(const caf::error& why);
 /// The result object of a tool call of the catalogue, in the form of the newest version.
 json::object catalogue_result(const tool_result& x);
 
+/// Lets a tools/call with an idempotency key, in `_meta` or the header, be repeated: its hold
+/// derives from caller, endpoint and key, and for a call that goes on with input, from that input.
+/// An error for a key that cannot be kept.
+caf::error name_keyed_call(relay_request& what, const json::object& params,
+                           const http_headers& headers);
+
 } // namespace callboard

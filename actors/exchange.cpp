@@ -212,6 +212,9 @@ void exchange_state::send_errand(json::object params) {
     if (to_lower(field.name).starts_with("mcp-param-"))
       what.mirrored.push_back(field);
   what.request = post->call->id;
+  if (what.method == mcp::method::tools_call)
+    if (auto problem = name_keyed_call(what, params, post->call->headers))
+      return fail(problem);
   worker = self->spawn(errand, errand_args{parts, std::move(what), relay_listener_actor{self}});
 }
 

@@ -41,6 +41,9 @@ void session_state::send_errand(const exchange_ptr& x, const mcp::rpc_request& r
     return;
   auto what = errand_for(x->post->who, request.method, json::serialize(request.params));
   what.request = x->post->call->id;
+  if (call)
+    if (auto problem = name_keyed_call(what, request.params, x->post->call->headers))
+      return answer(x, mcp::encode_error(request.id, problem));
   auto number = what.number;
   auto actor =
     self->spawn(errand, errand_args{args.parts, std::move(what), relay_listener_actor{self}});

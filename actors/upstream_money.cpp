@@ -68,9 +68,9 @@ void upstream_state::take_ticket(call_id id, const tenant_actor& tenant,
   } else if (keyed && ticket.existed != 'P' && ++x->tries < limits::keyed_tries_max) {
     admit(id);
   } else {
-    fail(id,
-         make_problem(errc::conflict, ticket.existed == 'P' ? "This tool call is running."
-                                                            : "This tool call was made before."));
+    fail(id, ticket.existed == 'P'
+               ? still_running()
+               : make_problem(errc::conflict, "This tool call was made before."));
   }
 }
 

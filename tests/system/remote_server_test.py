@@ -38,6 +38,26 @@ class RemoteServers(SystemTest):
     def register(self, platform, server, slug="docs", **fields):
         return platform.call("POST", "/mcp/servers", {"slug": slug, "url": server.url, **fields})
 
+    def test_a_call_repeated_under_its_key_reaches_the_server_once(self):
+        for era in ERAS:
+            with self.subTest(era=era):
+                server = self.serve(era=era)
+                platform = self.world.platform()
+                platform.settings(free_calls_per_month=0)
+                self.assert_status(self.register(platform, server), 201)
+                session = platform.end_user().session("docs")
+                once = {"Idempotency-Key": f"order-{era}"}
+                first = session.call("say", {"text": "hello"}, **once)
+                again = session.call("say", {"text": "hello"}, **once)
+                self.assert_tool_text(first, "You said: hello")
+                self.assertEqual(again.json()["result"], first.json()["result"])
+                other = session.call("say", {"text": "bye"}, **once)
+                self.assertEqual(other.json()["error"]["data"]["code"], "idempotency_mismatch")
+                self.assertEqual(len(server.asked("tools/call")), 1)
+                settled(platform)
+                self.assertEqual(len(platform.logs()), 1)
+                self.assert_money_is_exact()
+
     def respond(self, user, *calls):
         answer = user.respond("sandbox-parallel", calls_text(*calls), tools=user.tools())
         self.assert_status(answer, 200)
