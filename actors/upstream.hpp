@@ -225,7 +225,9 @@ struct upstream_state {
   void take_end(fetch_id id, const caf::error& problem);
   void exchange(http_request message, std::function<void(exchanged)> then);
   void probe(const std::string& access_token);
-  void probed(const exchanged& answer);
+  /// The client of a request, or ourselves where none is behind it.
+  std::string introduced(const std::string& client) const;
+  void probed(const exchanged& answer, const std::string& access_token);
   void release_waiting(const caf::error& problem, int status);
   std::string peer_key(const end_user_id& user, const std::string& capabilities) const;
   void make_room();
@@ -297,6 +299,8 @@ struct upstream_state {
   std::optional<mcp::server_era> era;
   mcp::server_profile profile;
   bool probing = false;
+  /// The server listed the version that it refused, and was asked once more.
+  bool probed_again = false;
   std::vector<call_id> waiting_for_era;
   int failures = 0;
   time_point down_until{};

@@ -223,8 +223,12 @@ void upstream_state::send(call_id id) {
   set_busy(*x, true);
   if (*era == mcp::server_era::session && set_log_level(id))
     return;
-  mcp::outgoing_request out{x->request.method,       x->params,         std::nullopt,
-                            x->request.capabilities, x->request.client, x->request.log_level};
+  mcp::outgoing_request out{x->request.method,
+                            x->params,
+                            std::nullopt,
+                            x->request.capabilities,
+                            introduced(x->request.client),
+                            x->request.log_level};
   if (!x->progress_token.empty())
     out.progress_token = static_cast<std::int64_t>(id);
   x->rpc = mcp::rpc_id{++last_rpc};

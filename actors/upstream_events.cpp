@@ -152,7 +152,7 @@ void upstream_state::listen(const owner_key& key) {
   out.method = upstream_words::listen;
   out.params = filter_text(x);
   out.capabilities = x.request.capabilities;
-  out.client = x.request.client;
+  out.client = introduced(x.request.client);
   auto params = mcp::encode_params(out, mcp::server_era::stateless, profile.version);
   auto body = mcp::encode_request_text(mcp::rpc_id{++last_rpc}, out.method, params);
   auto over = std::make_shared<bool>(false);

@@ -11,14 +11,6 @@
 namespace callboard {
 namespace {
 
-/// How we introduce ourselves where no client is behind a request.
-std::string own_client(const node_parts& parts) {
-  object_writer out;
-  out.add_string("name", "callboard").add_string("title", "Callboard");
-  out.add_string("version", parts.settings->version);
-  return std::move(out).finish();
-}
-
 void append(http_headers& to, const http_headers& from) {
   to.insert(to.end(), from.begin(), from.end());
 }
@@ -164,20 +156,29 @@ bool upstream_state::is_down() const { return self->clock().now() < down_until; 
 
 // -- era ----------------------------------------------------------------------
 
+std::string upstream_state::introduced(const std::string& client) const {
+  if (!client.empty())
+    return client;
+  object_writer out;
+  out.add_string("name", "callboard").add_string("title", "Callboard");
+  out.add_string("version", args.parts.settings->version);
+  return std::move(out).finish();
+}
+
 void upstream_state::probe(const std::string& access_token) {
   if (std::exchange(probing, true))
     return;
   mcp::outgoing_request x;
   x.method = upstream_words::discover;
-  x.client = own_client(args.parts);
+  x.client = introduced({});
   auto params = mcp::encode_params(x, mcp::server_era::stateless);
   auto id = mcp::rpc_id{++last_rpc};
   exchange(post(mcp::encode_request_text(id, x.method, params),
                 mcp::stateless_headers(x.method, params), access_token),
-           [this](const exchanged& answer) { probed(answer); });
+           [this, access_token](const exchanged& answer) { probed(answer, access_token); });
 }
 
-void upstream_state::probed(const exchanged& answer) {
+void upstream_state::probed(const exchanged& answer, const std::string& access_token) {
   probing = false;
   if (answer.status == 0) {
     note_failure();
@@ -196,6 +197,10 @@ void upstream_state::probed(const exchanged& answer) {
       }
     note_success();
     break;
+  case again:
+    if (!std::exchange(probed_again, true))
+      return probe(access_token);
+    [[fallthrough]];
   case session:
     era = mcp::server_era::session;
     break;
@@ -255,7 +260,7 @@ upstream_state::peer* upstream_state::peer_of(const end_user_id& user,
     found = peers.emplace(key, peer{}).first;
     found->second.user = user;
     found->second.capabilities = capabilities;
-    found->second.client = client.empty() ? own_client(args.parts) : client;
+    found->second.client = introduced(client);
   }
   found->second.used_at = self->clock().now();
   return &found->second;

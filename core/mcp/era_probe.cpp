@@ -1,6 +1,7 @@
 #include "core/mcp/era_probe.hpp"
 
 #include <algorithm>
+#include <optional>
 
 #include "core/base/json_text.hpp"
 
@@ -19,17 +20,25 @@ std::string text_or(std::string_view object, std::string_view key, std::string_v
 
 caf::error strange(std::string why) { return make_problem(errc::upstream_failed, std::move(why)); }
 
-/// Whether the list is there: old servers use the same number range for errors of their own.
-bool lists_versions(const server_error& x) {
+/// The versions that an error lists. Nothing without the list: old servers use the same number
+/// range for errors of their own.
+std::optional<json::array> listed_versions(const server_error& x) {
   auto data = parse_json_object(x.data.empty() ? "{}" : x.data);
-  return data && find_array(*data, "supported");
+  auto* list = data ? find_array(*data, "supported") : nullptr;
+  return list ? std::optional{*list} : std::nullopt;
+}
+
+bool lists_ours(const server_error& x) {
+  auto list = listed_versions(x);
+  auto ours = json::value(json::string_view(stateless_version.data(), stateless_version.size()));
+  return list && std::find(list->begin(), list->end(), ours) != list->end();
 }
 
 } // namespace
 
 bool is_modern_error(const server_error& x) {
   return x.code == code_header_mismatch || x.code == code_missing_capability
-         || (x.code == code_unsupported_version && lists_versions(x));
+         || (x.code == code_unsupported_version && listed_versions(x));
 }
 
 probe_verdict classify_probe(int status, const std::vector<server_message>& messages) {
@@ -41,6 +50,9 @@ probe_verdict classify_probe(int status, const std::vector<server_message>& mess
   for (auto& message : messages) {
     if (auto* good = std::get_if<server_result>(&message))
       return member_text(good->result, "supportedVersions") ? stateless : session;
+    if (auto* bad = std::get_if<server_error>(&message);
+        bad && bad->code == code_unsupported_version && lists_ours(*bad))
+      return again;
   }
   // Whatever else it says, it did not take a well-formed request of 2026-07-28.
   return session;

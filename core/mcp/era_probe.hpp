@@ -15,6 +15,8 @@ namespace callboard::mcp {
 enum class probe_verdict : std::uint8_t {
   /// The server speaks 2026-07-28; the message holds its DiscoverResult.
   stateless,
+  /// It refuses the version and lists it as one that it speaks: send the same once more.
+  again,
   /// It speaks an older version: send `initialize`.
   session,
   /// It wants other credentials (401, 403).

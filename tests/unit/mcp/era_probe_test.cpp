@@ -31,6 +31,8 @@ BOOST_AUTO_TEST_CASE(the_answer_tells_the_era) {
   for (auto code : {-32601, -32000, -32001, -32020, -32021, -32600, -32602})
     BOOST_TEST((classify_probe(400, error(code)) == session), code);
   BOOST_TEST((classify_probe(200, error(-32601)) == session));
+  BOOST_TEST((classify_probe(400, error(-32022, R"({"supported":["2026-07-28"]})")) == again));
+  BOOST_TEST((classify_probe(400, error(-32022, R"({"supported":["2027-01-01"]})")) == session));
   BOOST_TEST((classify_probe(401, {}) == refused));
   BOOST_TEST((classify_probe(403, {}) == refused));
   for (auto status : {500, 502, 503, 504, 408, 429})
