@@ -3,6 +3,7 @@
 import os
 import shutil
 import tempfile
+import time
 import urllib.parse
 import uuid
 from pathlib import Path
@@ -14,6 +15,7 @@ MCP_ACCEPT = {"Accept": "application/json, text/event-stream"}
 INPUT_PRICE, CACHED_PRICE, OUTPUT_PRICE = "2.50", "1.25", "10"
 TOOL_PRICE = "0.001"
 LANDING = "https://my-saas.example"
+ASK_AGAIN = 3
 
 
 def micros(amount):
@@ -85,8 +87,14 @@ class Platform:
         return fetch(method, self.url + path, key or self.key, body, headers)
 
     def ask(self, method, path="", body=None):
-        """Likewise, insisting on success: the JSON of the answer."""
+        """Likewise, insisting on success: the JSON of the answer. Whoever is told to come back
+        does: a loaded machine may make PostgreSQL late."""
         answer = self.call(method, path, body)
+        for _ in range(ASK_AGAIN):
+            if answer.status != 503:
+                break
+            time.sleep(int(answer.headers["Retry-After"]))
+            answer = self.call(method, path, body)
         if answer.status not in (200, 201, 204):
             raise Trouble(f"{method} {path}: {answer}")
         return answer.json() if answer.text else None
