@@ -1,7 +1,5 @@
 #include "actors/wallet_rows.hpp"
 
-#include <algorithm>
-
 #include <fmt/format.h>
 
 #include "core/base/digest.hpp"
@@ -18,12 +16,6 @@ store_value unless_empty(const std::string& x) {
 
 json::value text_or_null(const std::string& x) {
   return x.empty() ? json::value(nullptr) : json::value(x);
-}
-
-/// PostgreSQL's jsonb holds no zero character.
-std::string without_zero(std::string x) {
-  std::replace(x.begin(), x.end(), '\0', ' ');
-  return x;
 }
 
 /// What a refusal for want of money tells beside its text (C27).
@@ -117,24 +109,6 @@ json::object reserve_item(const admission& what, const std::string& price_id) {
   if (auto prices = parse_json_object(what.prices))
     x["prices"] = std::move(*prices);
   return x;
-}
-
-json::object booking_item(const admission& what, const std::string& price_id, const hold_id& block,
-                          std::int64_t epoch, const settlement& end) {
-  return {{"id", what.id.value},
-          {"block", block.value},
-          {"epoch", epoch},
-          {"hash", to_hex(what.request_hash)},
-          {"end_user", text_or_null(what.end_user.value)},
-          {"subject", what.subject},
-          {"request_id", what.request.value},
-          {"price_id", text_or_null(price_id)},
-          {"amount", what.amount.value},
-          {"log",
-           {{"provider_id", text_or_null(end.provider)},
-            {"latency_ms", end.latency_ms},
-            {"status", end.status},
-            {"error_message", without_zero(end.error_message)}}}};
 }
 
 std::vector<store_value> ending_values(const settlement& end) {

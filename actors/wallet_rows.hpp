@@ -22,10 +22,6 @@ std::vector<store_value> reserve_values(const admission& what, const std::string
 /// The same as an item of wallet/reserve_many.
 json::object reserve_item(const admission& what, const std::string& price_id);
 
-/// An item of block/settle.
-json::object booking_item(const admission& what, const std::string& price_id, const hold_id& block,
-                          std::int64_t epoch, const settlement& end);
-
 /// The parameters of wallet/resolve.
 std::vector<store_value> ending_values(const settlement& end);
 

@@ -258,7 +258,8 @@ bool wallet_writer::take_from_block(const pending_ptr& hold, const end_user_id& 
   if (!block)
     return false;
   ++admitted_total_;
-  open_calls_[what.id] = {*block, what, hold->price_id, epoch_};
+  open_calls_[what.id] = {what.id,      *block,         what.end_user, what.subject,
+                          what.request, hold->price_id, what.amount};
   if (blocks_.runs_low(payer) && !growing_.contains(payer) && short_of_money_ == 0
       && what.amount.value <= standing_.available().value)
     grow(payer, what.amount, nullptr);
@@ -396,22 +397,28 @@ void wallet_writer::settle(const settlement& what, on_receipt done) {
   auto call = open_calls_.extract(what.id);
   if (call.empty())
     return endings_.add({what, std::move(done)});
-  if (what.charge)
-    return bookings_.add({std::move(call.mapped()), what, std::move(done)});
-  blocks_.put_back(call.mapped().block, call.mapped().what.amount);
-  done(receipt{});
+  auto& charge = call.mapped();
+  if (!what.charge) {
+    blocks_.put_back(charge.block, charge.amount);
+    return done(receipt{});
+  }
+  charge.provider = what.provider;
+  charge.latency_ms = what.latency_ms;
+  charge.status = what.status;
+  charge.error_message = what.error_message;
+  bookings_.add({std::move(charge), std::move(done)});
 }
 
 void wallet_writer::run_bookings(std::vector<booking> items) {
   crash_point("block_booking");
   auto batch = std::make_shared<std::vector<booking>>(std::move(items));
-  json::array rows_in;
-  for (auto& [call, end, done] : *batch)
-    rows_in.push_back(booking_item(call.what, call.price_id, call.block, call.epoch, end));
+  std::vector<billing::tool_charge> charges;
+  charges.reserve(batch->size());
+  for (auto& x : *batch)
+    charges.push_back(x.charge);
   query(
     self_, parts_.store, platform_, "block/settle",
-    {store_value::text(json::serialize(rows_in)),
-     store_value::integer(limits::free_calls_per_month)},
+    billing::settle_values(charges, limits::free_calls_per_month),
     [this, batch](store_rows& rows) {
       crash_point("block_booked");
       receipt paid;
@@ -422,8 +429,8 @@ void wallet_writer::run_bookings(std::vector<booking> items) {
         paid.balance_known = true;
       }
       for (auto& x : *batch) {
-        blocks_.booked(x.call.block);
-        paid.charged = x.call.what.amount;
+        blocks_.booked(x.charge.block);
+        paid.charged = x.charge.amount;
         x.done(paid);
       }
       bookings_.done();
@@ -435,7 +442,7 @@ void wallet_writer::run_bookings(std::vector<booking> items) {
           run_bookings({std::move(x)}); // one bad item spoils a batch: each for itself then
           continue;
         }
-        blocks_.booked(x.call.block);
+        blocks_.booked(x.charge.block);
         x.done(why);
       }
       if (!spoiled)

@@ -13,6 +13,7 @@
 #include "actors/node.hpp"
 #include "core/billing/block_book.hpp"
 #include "core/billing/standing.hpp"
+#include "core/billing/tool_charge.hpp"
 
 namespace callboard {
 
@@ -63,17 +64,9 @@ private:
   };
   using pending_ptr = std::shared_ptr<pending>;
 
-  /// A tool call that a block pays.
-  struct open_call {
-    hold_id block;
-    admission what;
-    std::string price_id;
-    std::int64_t epoch = 0;
-  };
-  /// Its end, on the way to the ledger.
+  /// A tool call that a block pays, on the way to the ledger.
   struct booking {
-    open_call call;
-    settlement end;
+    billing::tool_charge charge;
     on_receipt done;
   };
   /// The end of a hold.
@@ -147,7 +140,7 @@ private:
   caf::actor_clock::time_point acquired_at_{};
   /// Blocks that grew or shrank with an unknown outcome; ended as a whole after their calls.
   std::unordered_set<hold_id> doubtful_blocks_;
-  std::unordered_map<hold_id, open_call> open_calls_;
+  std::unordered_map<hold_id, billing::tool_charge> open_calls_;
   /// Holds placed through this actor and not ended through it, with their tickets.
   std::unordered_map<hold_id, hold_ticket> open_holds_;
   group_commit<pending_ptr> reservations_;

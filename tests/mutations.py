@@ -95,7 +95,7 @@ MUTANTS = [
      "  IF room <= 0 OR (p.strict_mode AND amt > room) THEN\n    times := ",
      "  IF false THEN\n    times := ", RANDOM),
     ("calls of a block are booked again",
-     "      FROM item i ON CONFLICT DO NOTHING\n", "      FROM item i\n",
+     "hold_id       uuid NOT NULL UNIQUE,", "hold_id       uuid NOT NULL,",
      "block_test/calls_of_a_block_are_booked_once_and_its_rest_goes_back"),
     ("a block is not reduced by its calls",
      "    UPDATE hold b SET amount = b.amount - CASE WHEN b.status = 'P' THEN s.used ELSE 0 END\n",

@@ -1,5 +1,6 @@
 target_sources(callboard_core PRIVATE
   base/api_key.cpp
+  base/array_text.cpp
   base/digest.cpp
   base/error.cpp
   base/error_body.cpp

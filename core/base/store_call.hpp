@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -43,6 +44,12 @@ struct store_value {
   }
   static store_value key_secret(std::string x) { return {form::key_secret, std::move(x), {}}; }
 };
+
+/// PostgreSQL's text and jsonb hold no zero character.
+inline std::string without_zero(std::string x) {
+  std::replace(x.begin(), x.end(), '\0', ' ');
+  return x;
+}
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, store_value& x) {

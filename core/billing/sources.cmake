@@ -8,4 +8,5 @@ target_sources(callboard_core PRIVATE
   billing/prices.cpp
   billing/request_limits.cpp
   billing/telling.cpp
+  billing/tool_charge.cpp
   billing/verification.cpp)

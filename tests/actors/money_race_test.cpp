@@ -21,6 +21,7 @@ namespace {
 
 constexpr auto patience = 60s;
 constexpr std::int64_t dollar = 1'000'000;
+constexpr const char* charges_counted = "SELECT count(*) FROM ledger_all WHERE hold_id IS NOT NULL";
 
 struct real_config : caf::actor_system_config {
   real_config() {
@@ -217,7 +218,7 @@ struct race_fixture : wallet_fixture {
 
   /// Every acknowledged charge is in the ledger, and nothing else; the invariants hold.
   void check_ledger(const std::set<std::string>& acknowledged) {
-    auto rows = database.sql("SELECT hold_id FROM ledger WHERE hold_id IS NOT NULL");
+    auto rows = database.sql("SELECT hold_id FROM ledger_all WHERE hold_id IS NOT NULL");
     std::set<std::string> booked(rows.cells.begin(), rows.cells.end());
     BOOST_TEST(rows.size() == booked.size());
     BOOST_TEST((booked == acknowledged));
@@ -263,7 +264,7 @@ BOOST_AUTO_TEST_CASE(money_in_blocks_of_others_refuses_nobody) {
     settings(strict ? "strict_mode = true" : "strict_mode = false");
     topup(tenant, dollar - balance());
     auto owner = add_owner();
-    auto before = std::stoi(database.cell("SELECT count(*) FROM ledger WHERE hold_id IS NOT NULL"));
+    auto before = std::stoi(database.cell(charges_counted));
     auto plan = [&](int i) {
       return client_plan{{owner}, users[static_cast<std::size_t>(i) % 9], 3};
     };
@@ -271,7 +272,7 @@ BOOST_AUTO_TEST_CASE(money_in_blocks_of_others_refuses_nobody) {
     BOOST_TEST(got.paid == 100);
     BOOST_TEST(got.refused["wallet_insufficient"] == 500);
     BOOST_TEST(balance() == 0);
-    auto after = std::stoi(database.cell("SELECT count(*) FROM ledger WHERE hold_id IS NOT NULL"));
+    auto after = std::stoi(database.cell(charges_counted));
     BOOST_TEST(after - before == 100);
     verify();
   }

@@ -142,8 +142,8 @@ bench_session bench_node::open_session() {
 }
 
 std::uint64_t bench_node::paid_calls() const {
-  auto rows = sql("SELECT (SELECT count(*) FROM ledger l JOIN request_log r USING (platform_id, "
-                  "hold_id) WHERE l.type = 'mcp_usage' AND l.amount < 0), "
+  auto rows = sql("SELECT (SELECT count(*) FROM ledger_all l JOIN request_log_all r "
+                  "USING (platform_id, hold_id) WHERE l.type = 'mcp_usage' AND l.amount < 0), "
                   "(SELECT coalesce(sum(used), 0) FROM free_quota), "
                   "(SELECT sum(violations) FROM ledger_verify())");
   if (rows.cells.at(1) != "0" || rows.cells.at(2) != "0")

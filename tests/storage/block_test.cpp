@@ -1,4 +1,5 @@
 #include "core/base/json.hpp"
+#include "core/billing/tool_charge.hpp"
 #include "tests/support/wallet_fixture.hpp"
 
 using namespace callboard;
@@ -24,25 +25,22 @@ struct block_fixture : wallet_fixture {
     return {row.text("code"), row.integer("amount")};
   }
 
-  static json::object call(const std::string& id, const std::string& block, std::int64_t amount,
-                           const end_user_id& user = {}) {
-    json::object x{{"id", id},
-                   {"block", block},
-                   {"epoch", 1},
-                   {"hash", "00"},
-                   {"subject", "github_get_issue"},
-                   {"request_id", "req_1"},
-                   {"amount", amount},
-                   {"log", {{"latency_ms", 5}, {"status", "success"}, {"provider_id", "github"}}}};
-    if (!user.empty())
-      x["end_user"] = user.value;
+  static billing::tool_charge call(const std::string& id, const std::string& block,
+                                   std::int64_t amount, const end_user_id& user = {}) {
+    billing::tool_charge x;
+    x.id = {id};
+    x.block = {block};
+    x.end_user = user;
+    x.tool = "github_get_issue";
+    x.request = {"req_1"};
+    x.amount = {amount};
+    x.provider = "github";
+    x.latency_ms = 5;
     return x;
   }
 
-  std::int64_t book(const json::array& calls) {
-    auto rows = run({tenant,
-                     "block/settle",
-                     {store_value::text(json::serialize(calls)), store_value::integer(0)}});
+  std::int64_t book(const std::vector<billing::tool_charge>& calls) {
+    auto rows = run({tenant, "block/settle", billing::settle_values(calls, 0)});
     return store_row(rows, 0).integer("booked");
   }
 
@@ -65,13 +63,13 @@ BOOST_AUTO_TEST_CASE(calls_of_a_block_are_booked_once_and_its_rest_goes_back) {
   BOOST_TEST(first.code == "ok");
   BOOST_TEST(first.amount == 300);
   BOOST_TEST(available() == 700);
-  const json::array calls{call(uuid4(), block, 10), call(uuid4(), block, 20)};
+  const std::vector<billing::tool_charge> calls{call(uuid4(), block, 10), call(uuid4(), block, 20)};
   BOOST_TEST(book(calls) == 2);
   BOOST_TEST(book(calls) == 0); // the journal may run it again
   BOOST_TEST(balance() == 970);
   BOOST_TEST(available() == 700);
-  BOOST_TEST(database.cell("SELECT count(*) FROM ledger WHERE type = 'mcp_usage'") == "2");
-  BOOST_TEST(database.cell("SELECT count(*) FROM request_log WHERE request_type = 'mcp_tool' "
+  BOOST_TEST(database.cell("SELECT count(*) FROM ledger_all WHERE type = 'mcp_usage'") == "2");
+  BOOST_TEST(database.cell("SELECT count(*) FROM request_log_all WHERE request_type = 'mcp_tool' "
                            "AND provider_id = 'github'")
              == "2");
   verify();
@@ -123,7 +121,7 @@ BOOST_AUTO_TEST_CASE(in_strict_mode_an_ended_block_charges_only_what_is_there) {
   auto block = uuid4();
   grow(block, 15, 10);
   resolved(block, "E");
-  json::array calls{call(uuid4(), block, 10), call(uuid4(), block, 10)};
+  const std::vector<billing::tool_charge> calls{call(uuid4(), block, 10), call(uuid4(), block, 10)};
   BOOST_TEST(book(calls) == 2);
   BOOST_TEST(balance() == 5);
   verify();

@@ -3,6 +3,7 @@
 
 #include "core/base/json.hpp"
 #include "core/base/money.hpp"
+#include "core/billing/tool_charge.hpp"
 #include "tests/support/wallet_fixture.hpp"
 
 using namespace callboard;
@@ -355,19 +356,10 @@ BOOST_AUTO_TEST_CASE(a_batch_of_calls_is_one_row_per_user) {
        {store_value::integer(epoch), store_value::text(token), store_value::text(block),
         store_value::text(user.value), store_value::integer(500), store_value::integer(10),
         store_value::integer(60'000), store_value::integer(0)}});
-  json::array calls;
+  std::vector<billing::tool_charge> calls;
   for (int i = 0; i < 5; ++i)
-    calls.push_back(json::object{{"id", uuid4()},
-                                 {"block", block},
-                                 {"epoch", epoch},
-                                 {"hash", "00"},
-                                 {"end_user", user.value},
-                                 {"subject", "s"},
-                                 {"request_id", "r"},
-                                 {"amount", 10},
-                                 {"log", json::object{}}});
-  store_call book{
-    tenant, "block/settle", {store_value::text(json::serialize(calls)), store_value::integer(0)}};
+    calls.push_back({{uuid4()}, {block}, user, "tool", {"req_1"}, {}, {10}});
+  store_call book{tenant, "block/settle", billing::settle_values(calls, 0)};
   run(book);
   run(book); // the journal may run it again
   BOOST_TEST(ledger() == "opening 1000, usage -50");

@@ -3,6 +3,7 @@
 #include <set>
 
 #include "core/billing/explanation.hpp"
+#include "core/billing/tool_charge.hpp"
 #include "core/billing/verification.hpp"
 #include "tests/support/wallet_fixture.hpp"
 
@@ -207,17 +208,9 @@ BOOST_AUTO_TEST_CASE(a_call_booked_from_a_block_names_it_and_the_block_is_no_ste
        {store_value::integer(epoch), store_value::text(token), store_value::text(block),
         store_value::null(), store_value::integer(3000), store_value::integer(1000),
         store_value::integer(60'000), store_value::integer(0)}});
-  json::array calls{json::object{{"id", uuid4()},
-                                 {"block", block},
-                                 {"epoch", epoch},
-                                 {"hash", "00"},
-                                 {"subject", "github_get_issue"},
-                                 {"request_id", "b-1"},
-                                 {"price_id", global_price()},
-                                 {"amount", 1000},
-                                 {"log", {{"latency_ms", 5}, {"status", "success"}}}}};
-  run(
-    {tenant, "block/settle", {store_value::text(json::serialize(calls)), store_value::integer(0)}});
+  const billing::tool_charge call{{uuid4()}, {block},        {},    "github_get_issue",
+                                  {"b-1"},   global_price(), {1000}};
+  run({tenant, "block/settle", billing::settle_values({call}, 0)});
   auto all = explained("b-1");
   BOOST_TEST(all.alarms() == 0u);
   BOOST_TEST(all.requests.at(0).steps.at(0).booked.block == block);
@@ -312,6 +305,10 @@ BOOST_AUTO_TEST_CASE(every_violated_invariant_is_found_where_it_is_counted) {
      "UPDATE ledger SET balance_after = balance_after - 1 WHERE type = 'mcp_usage'"},
     {"I13", "UPDATE hold SET block_id = gen_random_uuid() WHERE kind = 'mcp' AND NOT free",
      "UPDATE hold SET block_id = NULL"},
+    {"I14", "UPDATE budget_window SET debited = debited + 1",
+     "UPDATE budget_window SET debited = debited - 1"},
+    {"I15", "UPDATE budget_transaction SET used_after = used_after + 1",
+     "UPDATE budget_transaction SET used_after = used_after - 1"},
   };
   for (const auto& [id, damage, repair] : changes)
     BOOST_TEST_CONTEXT(damage) {

@@ -11,6 +11,7 @@
 #include <rapidcheck.h>
 
 #include "core/base/json.hpp"
+#include "core/billing/tool_charge.hpp"
 #include "tests/support/wallet_fixture.hpp"
 
 using namespace callboard;
@@ -87,6 +88,9 @@ constexpr const char* state_query = R"(
         kind, status, amount, coalesce(settled, -1), overage, free,
         strict_mode, win - date '1970-01-01', coalesce(budget_win - date '1970-01-01', -1))
       FROM hold WHERE platform_id = '{0}'
+    UNION ALL SELECT concat_ws(' ', 'charge', hold_id, amount, charged, overage, strict_mode,
+        coalesce(budget_win - date '1970-01-01', -1))
+      FROM tool_charge WHERE platform_id = '{0}'
     UNION ALL SELECT concat_ws(' ', 'budget', end_user_id, max_amount, period, is_suspended)
       FROM budget WHERE platform_id = '{0}'
     UNION ALL SELECT concat_ws(' ', 'window', end_user_id, win - date '1970-01-01', reserved, spent)
@@ -99,9 +103,9 @@ constexpr const char* state_query = R"(
       FROM wallet WHERE platform_id = '{0}'),
     (SELECT string_agg(text, E'\n' ORDER BY text COLLATE "C") FROM line),
     (SELECT concat_ws(' ', 'ledger', count(*), coalesce(sum(amount), 0))
-      FROM ledger WHERE platform_id = '{0}'),
+      FROM ledger_all WHERE platform_id = '{0}'),
     (SELECT concat_ws(' ', 'log', count(*), coalesce(sum(cost), 0))
-      FROM request_log WHERE platform_id = '{0}'),
+      FROM request_log_all WHERE platform_id = '{0}'),
     (SELECT string_agg(invariant || ': ' || violations, E'\n')
       FROM ledger_verify() WHERE violations <> 0)))";
 
@@ -133,7 +137,7 @@ struct model_fixture : wallet_fixture {
 
   /// Starts over on a platform of its own.
   void begin() {
-    cell("TRUNCATE platform, hold, ledger, request_log CASCADE");
+    cell("TRUNCATE platform, hold, ledger, request_log, tool_charge CASCADE");
     tenant = platform("p");
     acquire();
     users = {end_user(tenant, "ann"), end_user(tenant, "bob")};
@@ -162,9 +166,12 @@ struct model_fixture : wallet_fixture {
     return user < 0 ? std::string{} : users[static_cast<std::size_t>(user)].value;
   }
 
-  // Few ids, so that they collide; calls of blocks take them as well.
+  // Few ids, so that they collide.
   static std::string hold_name(unsigned n) {
     return fmt::format("00000000-0000-4000-8000-{:012}", n % 40);
+  }
+  static std::string call_name(unsigned n) {
+    return fmt::format("d0000000-0000-4000-8000-{:012}", n % 40);
   }
   std::string block_name(unsigned n) {
     if (blocks == 0 || n % 3 == 0)
@@ -314,7 +321,7 @@ void model_fixture::do_book(const step& x) {
     return;
   std::map<std::string, std::int64_t> left;
   std::vector<wallet_model::call> calls;
-  json::array items;
+  std::vector<billing::tool_charge> items;
   for (unsigned n = 0; n < 1 + x.a % 3; ++n) {
     auto block = names[(x.b + n * x.c) % names.size()];
     auto& from = model.holds().at(block);
@@ -325,21 +332,16 @@ void model_fixture::do_book(const step& x) {
       amount = std::min(amount, rest);
     rest -= amount;
     auto user = from.user >= 0 ? from.user : static_cast<int>((x.c + n) % 3) - 1;
-    wallet_model::call call{hold_name(x.d + n), std::string(1, '\0'), block, amount, user};
-    json::object item{{"id", call.id},     {"block", block},
-                      {"epoch", 1},        {"hash", "00"},
-                      {"subject", "tool"}, {"request_id", "req_1"},
-                      {"amount", amount},  {"log", {{"latency_ms", 5}, {"status", "success"}}}};
+    wallet_model::call call{call_name(x.d + n), block, amount, user};
+    billing::tool_charge item{{call.id}, {block}, {}, "tool", {"req_1"}, {}, {amount}};
     if (user >= 0)
-      item["end_user"] = user_id(user);
+      item.end_user = {user_id(user)};
     calls.push_back(call);
-    items.push_back(item);
+    items.push_back(std::move(item));
   }
   // Every other batch twice, as a journal may do it.
   for (unsigned n = 0; n <= x.a % 2; ++n) {
-    auto rows = run({tenant,
-                     "block/settle",
-                     {store_value::text(json::serialize(items)), store_value::integer(0)}});
+    auto rows = run({tenant, "block/settle", billing::settle_values(items, 0)});
     check_equal("book", std::to_string(store_row(rows, 0).integer("booked")),
                 std::to_string(model.book(calls)));
   }

@@ -242,20 +242,18 @@ void wallet_model::give_back(const std::string& block, std::int64_t amount) {
 }
 
 std::int64_t wallet_model::book(std::vector<call> calls) {
-  std::sort(calls.begin(), calls.end(), [](auto& a, auto& b) { return a.id < b.id; });
   auto left = available();
   std::int64_t late = 0;
   std::int64_t booked = 0;
   for (auto& x : calls) {
+    if (charges_.contains(x.id))
+      continue;
     auto& block = holds_.at(x.block);
     // One statement sees all blocks as they were before it.
     bool open = block.status == 'P';
     late += open ? 0 : x.amount;
     auto charge = open || !strict || left >= late ? x.amount : 0;
-    if (holds_.contains(x.id))
-      continue;
     auto made = blank("mcp", x.user);
-    made.hash = x.hash;
     made.status = 'S';
     made.settled = charge;
     made.amount = open ? x.amount : 0;
@@ -271,7 +269,7 @@ std::int64_t wallet_model::book(std::vector<call> calls) {
     posted_ += charge;
     ++ledger_rows_;
     note_log(made, 'S', charge);
-    holds_[x.id] = made;
+    charges_[x.id] = made;
     ++booked;
   }
   return booked;
@@ -285,6 +283,9 @@ std::string wallet_model::text(const std::vector<std::string>& user_ids) const {
     lines.insert(fmt::format("hold {} {} {} {} {} {} {} {} {} {}", id, x.kind, x.status, x.amount,
                              x.settled.value_or(-1), x.overage, x.free ? 't' : 'f',
                              x.strict ? 't' : 'f', x.month, x.budget_win.value_or(-1)));
+  for (auto& [id, x] : charges_)
+    lines.insert(fmt::format("charge {} {} {} {} {} {}", id, x.amount, x.settled.value_or(-1),
+                             x.overage, x.strict ? 't' : 'f', x.budget_win.value_or(-1)));
   for (auto& [id, x] : budgets_)
     lines.insert(
       fmt::format("budget {} {} {} {}", user(id), x.amount, x.period, x.suspended ? 't' : 'f'));

@@ -59,7 +59,6 @@ public:
   /// A call that was admitted from a block.
   struct call {
     std::string id;
-    std::string hash;
     std::string block;
     std::int64_t amount = 0;
     int user = -1;
@@ -136,6 +135,8 @@ private:
   std::int64_t pending_ = 0;
   std::int64_t epoch_ = 1;
   std::map<std::string, hold> holds_;
+  /// Calls that were booked from blocks.
+  std::map<std::string, hold> charges_;
   std::map<int, budget> budgets_;
   std::map<std::pair<int, day>, use> windows_;
   std::map<day, std::int64_t> free_used_;

@@ -60,7 +60,7 @@ class MoneyRace(SystemTest):
                       f"('{user.platform.id}', '{user.id}', {amount}, 'monthly')")
 
     def charges(self, platform):
-        rows = self.node.sql("SELECT count(*), -coalesce(sum(amount), 0) FROM ledger WHERE "
+        rows = self.node.sql("SELECT count(*), -coalesce(sum(amount), 0) FROM ledger_all WHERE "
                              f"platform_id = '{platform.id}' AND type = 'mcp_usage'")
         return tuple(int(x) for x in rows[0])
 

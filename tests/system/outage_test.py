@@ -107,7 +107,7 @@ class Outage(SystemTest):
     def charges(self):
         """How often each request id stands in the ledger."""
         rows = self.node.sql(
-            "SELECT h.request_id, count(*) FROM hold h JOIN ledger l ON l.hold_id = h.id "
+            "SELECT h.request_id, count(*) FROM hold_all h JOIN ledger_all l ON l.hold_id = h.id "
             f"AND l.platform_id = h.platform_id WHERE h.platform_id = '{self.platform.id}' "
             "GROUP BY 1")
         return {id_: int(count) for id_, count in rows}

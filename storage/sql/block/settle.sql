@@ -1,7 +1,18 @@
--- [tenant] Books tool calls that were admitted from blocks. May run twice (journal).
--- $1 items, JSON array of {id, block, epoch, hash (hex), end_user, subject, request_id, price_id,
---      amount micro-USD, log {provider_id, latency_ms, status, error_message}}
--- $2 free calls a month when the platform has no own number
+-- [tenant] Books tool calls that were admitted from blocks. May run twice (journal). Arrays, as
+--   PostgreSQL writes them, with one element per call:
+-- $1 hold ids
+-- $2 block ids
+-- $3 end users, or null
+-- $4 tools
+-- $5 providers, or null
+-- $6 request_ids
+-- $7 price_ids, or null
+-- $8 amounts micro-USD
+-- $9 latencies ms
+-- $10 statuses
+-- $11 error messages, or null
+-- $12 free calls a month when the platform has no own number
 -- -> booked (how many were new), balance micro-USD, available micro-USD, free_left, rules
 SELECT booked, balance, available, free_left, rules
-FROM calls_settle(tenant(), $1::jsonb, $2::int)
+FROM calls_settle(tenant(), $1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[],
+  $7::bigint[], $8::bigint[], $9::bigint[], $10::text[], $11::text[], $12::int)

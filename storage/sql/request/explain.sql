@@ -5,7 +5,7 @@
 -- $3 limit
 -- -> body, total
 WITH found AS (
-  SELECT h.*, count(*) OVER () AS total FROM hold h
+  SELECT h.*, count(*) OVER () AS total FROM hold_all h
   WHERE h.request_id = $1 AND h.kind <> 'block'
     AND ($2::uuid IS NULL OR h.platform_id = $2::uuid)
   ORDER BY h.created_at DESC, h.seq DESC LIMIT $3::bigint
@@ -45,6 +45,6 @@ LEFT JOIN tool_price t ON t.id = f.price_id
 LEFT JOIN free_quota q ON q.platform_id = f.platform_id AND q.win = f.win AND f.free
 LEFT JOIN budget b ON b.platform_id = f.platform_id AND b.end_user_id = f.end_user_id
 LEFT JOIN budget_window w ON w.end_user_id = f.end_user_id AND w.win = f.budget_win
-LEFT JOIN ledger r ON r.platform_id = f.platform_id AND r.hold_id = f.id
-LEFT JOIN request_log g ON g.platform_id = f.platform_id AND g.hold_id = f.id
-ORDER BY f.platform_id, f.seq
+LEFT JOIN ledger_all r ON r.platform_id = f.platform_id AND r.hold_id = f.id
+LEFT JOIN request_log_all g ON g.platform_id = f.platform_id AND g.hold_id = f.id
+ORDER BY f.platform_id, f.created_at, f.seq

@@ -7,8 +7,8 @@ SELECT jsonb_build_object('id', w.id, 'platform_id', w.platform_id,
       iso_utc(w.updated_at),
     'recent_transactions', (
       SELECT coalesce(jsonb_agg(ledger_json(l) ORDER BY l.id DESC), '[]')
-      FROM (SELECT * FROM ledger WHERE platform_id = w.platform_id ORDER BY id DESC LIMIT 5) AS r
-      JOIN ledger l ON l.platform_id = w.platform_id AND l.id = r.id))::text AS body,
+      FROM (SELECT * FROM ledger_all WHERE platform_id = w.platform_id ORDER BY id DESC LIMIT 5) AS r
+      JOIN ledger_all l ON l.platform_id = w.platform_id AND l.id = r.id))::text AS body,
   w.credits_posted - w.debits_posted AS balance, w.debits_pending AS pending,
   w.credits_posted - w.debits_posted - w.debits_pending AS available
 FROM wallet w WHERE w.platform_id = tenant()

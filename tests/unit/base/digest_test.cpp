@@ -25,6 +25,14 @@ BOOST_AUTO_TEST_CASE(random_uuids_carry_their_version) {
   BOOST_TEST(x != uuid4());
 }
 
+BOOST_AUTO_TEST_CASE(time_ordered_uuids_begin_with_their_milliseconds) {
+  std::chrono::system_clock::time_point at{std::chrono::milliseconds{0x017F22E279B0}};
+  auto x = uuid7(at);
+  BOOST_TEST(x.substr(0, 15) == "017f22e2-79b0-7"); // the moment of RFC 9562's example
+  BOOST_TEST(x != uuid7(at));
+  BOOST_TEST(x < uuid7(at + std::chrono::milliseconds{1}));
+}
+
 BOOST_AUTO_TEST_CASE(encodings_read_back) {
   BOOST_TEST(rc::check("base64 and hex", [](const std::string& bytes) {
     RC_ASSERT(from_base64(to_base64(bytes)) == bytes);

@@ -1,5 +1,6 @@
 list(APPEND unit_sources
   unit/base/api_key_test.cpp
+  unit/base/array_text_test.cpp
   unit/base/digest_test.cpp
   unit/base/error_body_test.cpp
   unit/base/error_test.cpp

@@ -6,4 +6,5 @@ list(APPEND unit_sources
   unit/billing/prices_test.cpp
   unit/billing/request_limits_property_test.cpp
   unit/billing/request_limits_test.cpp
+  unit/billing/tool_charge_test.cpp
   unit/billing/verification_test.cpp)
