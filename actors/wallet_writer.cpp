@@ -428,12 +428,12 @@ void wallet_writer::run_bookings(std::vector<booking> items) {
         paid.balance = {row.integer("balance")};
         paid.balance_known = true;
       }
+      bookings_.done(); // first: PostgreSQL works on the next batch while we answer for this one
       for (auto& x : *batch) {
         blocks_.booked(x.charge.block);
         paid.charged = x.charge.amount;
         x.done(paid);
       }
-      bookings_.done();
     },
     [this, batch](const caf::error& why) {
       bool spoiled = batch->size() > 1 && code_of(why) == errc::internal;

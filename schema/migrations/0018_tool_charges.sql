@@ -149,6 +149,7 @@ CREATE FUNCTION calls_settle(t uuid, ids uuid[], blocks uuid[], users uuid[], to
 LANGUAGE plpgsql SET plan_cache_mode TO force_generic_plan AS $$
 DECLARE
   w wallet; strict_now boolean; total bigint; taken bigint; new_ids bigint[];
+  known uuid[] := '{}';
   now_at CONSTANT timestamptz := clock_timestamp();
 BEGIN
   SELECT * INTO w FROM wallet WHERE platform_id = t FOR UPDATE;
@@ -176,7 +177,7 @@ BEGIN
           AS x(id, block, end_user, tool, provider, request, price, amount, latency, status, error, n)
         LEFT JOIN block b ON b.id = x.block
         LEFT JOIN payer g ON g.end_user_id = x.end_user
-        WHERE try = 1 OR NOT EXISTS (SELECT FROM tool_charge c WHERE c.hold_id = x.id)
+        WHERE x.id <> ALL (known)
         WINDOW so_far AS (ORDER BY x.n)
       ), charge_row AS (
         INSERT INTO tool_charge (platform_id, hold_id, block_id, end_user_id, tool, provider_id,
@@ -200,6 +201,7 @@ BEGIN
       EXIT;
     EXCEPTION WHEN unique_violation THEN
       IF try = 2 THEN RAISE; END IF;
+      known := ARRAY(SELECT c.hold_id FROM tool_charge c WHERE c.hold_id = ANY (ids));
     END;
   END LOOP;
   IF new_ids IS NOT NULL THEN
