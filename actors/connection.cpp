@@ -6,6 +6,7 @@
 #include "actors/store_query.hpp"
 #include "core/base/limits.hpp"
 #include "core/connectors/catalogue.hpp"
+#include "core/connectors/landing.hpp"
 #include "core/mcp/authorization.hpp"
 
 namespace callboard {
@@ -24,10 +25,11 @@ constexpr auto claim_lease = limits::token_call_timeout * 2;
 /// Calls that wait for one connection; more than its sessions can have under way.
 constexpr std::size_t waiters_max = 10'000;
 
-caf::error not_connected(const std::string& app) {
+caf::error not_connected(const connection_args& args) {
   return make_problem(errc::app_not_connected,
-                      "The app '" + app
-                        + "' is not connected for this user. Connect it and try again.");
+                      "The app '" + args.app + "' is not connected for this user. Connect it at "
+                        + connectors::connect_url(args.parts.settings->mcp_url, args.app)
+                        + " and try again.");
 }
 
 json::object to_json(const connectors::connection_fields& fields) {
@@ -82,7 +84,7 @@ void connection_state::loaded(const store_rows& rows) {
   store_row row{rows, 0};
   if (rows.empty() || !row.boolean("is_active") || !row.boolean("app_active")
       || row.boolean("needs_reconnect"))
-    return answer(not_connected(args.app));
+    return answer(not_connected(args));
   auto secret = parse_json_object(row.text("secret"));
   if (!secret)
     return answer(make_problem(errc::seal_broken, "connection " + row.text("id")));
@@ -135,7 +137,7 @@ void connection_state::renew() {
     self, args.parts.store, args.platform, "app/find", {store_value::text(args.app)},
     [this](store_rows& rows) {
       if (rows.empty())
-        return answer(not_connected(args.app));
+        return answer(not_connected(args));
       store_row row{rows, 0};
       renew_with({row.text("oauth_client_id"), row.text("secret")});
     },
@@ -145,7 +147,7 @@ void connection_state::renew() {
 void connection_state::renew_with(const connectors::oauth_client& client) {
   auto app = args.parts.catalogue->find_app(args.app);
   if (!app)
-    return answer(not_connected(args.app));
+    return answer(not_connected(args));
   auto request = connectors::refresh_request(*app, client, current->refresh_token, current->fields);
   if (!request)
     return answer(request.error());
@@ -156,7 +158,7 @@ void connection_state::renew_with(const connectors::oauth_client& client) {
 void connection_state::renew_at_server() {
   auto plan = mcp::oauth_plan::from(current->fields);
   if (plan.token_endpoint.empty())
-    return answer(not_connected(args.app));
+    return answer(not_connected(args));
   send_renewal(mcp::token_request(
     plan, current->client_secret,
     {{"grant_type", "refresh_token"}, {"refresh_token", current->refresh_token}}));
@@ -235,7 +237,7 @@ void connection_state::give_up(const std::string& why) {
     [this](store_rows& rows) {
       if (rows.empty()) // made anew meanwhile, or ended: what is stored now counts
         return load();
-      answer(not_connected(args.app));
+      answer(not_connected(args));
     },
     [this](const caf::error& x) { answer(x); });
 }

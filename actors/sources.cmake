@@ -51,5 +51,6 @@ target_sources(callboard_actors PRIVATE
   upstream_link.cpp
   upstream_lists.cpp
   upstream_money.cpp
+  upstream_tokens.cpp
   wallet_rows.cpp
   wallet_writer.cpp)

@@ -155,8 +155,9 @@ struct upstream_state {
     std::vector<std::string> templates;
     std::vector<std::string> prompts;
     time_point loaded_at{};
-    /// A failed attempt is not repeated before.
+    /// A failed attempt is not repeated before; until then it says why.
     time_point next_at{};
+    caf::error problem;
     std::vector<std::function<void(const caf::error&)>> waiting;
     /// Notifications that are due when it is loaded again.
     std::set<std::string> changes;
@@ -172,7 +173,6 @@ struct upstream_state {
   call* find(call_id id);
   void check_tool(call_id id);
   void use_server_names(call& x);
-  void authorize(call_id id);
   void reach(call_id id);
   void enter(call_id id);
   void enqueue(call_id id);
@@ -187,7 +187,6 @@ struct upstream_state {
   bool resume(call_id id, const mcp::answer_reader& broken);
   void take_up_again(call_id id, const std::string& last_event);
   void refused(call_id id, const mcp::answer_reader& answer);
-  void unauthorized(call_id id);
   void ask_round(call_id id, const std::string& result);
   void answered(const relay_answer& answer, const relay_listener_actor& listener);
   void continue_round(call_id id);
@@ -202,6 +201,18 @@ struct upstream_state {
   void cancel_at_server(const call& x);
   void set_busy(call& x, bool busy);
   void forget(call_id id);
+
+  // -- tokens (upstream_tokens.cpp) ------------------------------------------
+
+  void authorize(call_id id);
+  void with_token(call_id id, const std::string& stale,
+                  std::function<void(const std::string&)> then);
+  void use_token(call_id id, const std::string& token);
+  bool token_refused(call_id id, int status, const http_headers& headers);
+  void unauthorized(call_id id);
+  void step_up(call_id id, const std::string& scope);
+  void note_missing_scopes(call_id id, const std::vector<std::string>& scopes);
+  caf::error connect_again(const std::string& why) const;
 
   // -- money (upstream_money.cpp) --------------------------------------------
 
@@ -228,7 +239,8 @@ struct upstream_state {
   /// The client of a request, or ourselves where none is behind it.
   std::string introduced(const std::string& client) const;
   void probed(const exchanged& answer, const std::string& access_token);
-  void release_waiting(const caf::error& problem, int status);
+  void release_waiting(const caf::error& problem);
+  void release_refused(const exchanged& answer, const std::string& access_token);
   std::string peer_key(const end_user_id& user, const std::string& capabilities) const;
   void make_room();
   peer* peer_of(const end_user_id& user, const std::string& capabilities,

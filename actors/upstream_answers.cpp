@@ -43,18 +43,6 @@ caf::error bad_status(int status) {
                       "The server answered with status " + std::to_string(status) + ".");
 }
 
-/// What the user has to do when the server wants more rights than the token has (403, RFC 6750), or
-/// no error. Only the user can give them, so nothing is tried again.
-caf::error missing_scope(const mcp::answer_reader& answer, const std::string& slug) {
-  auto challenge = answer.status() == 403 ? mcp::read_challenge(answer.headers()) : std::nullopt;
-  if (!challenge || challenge->error != "insufficient_scope")
-    return {};
-  return make_problem(errc::app_not_connected,
-                      "The connection to '" + slug + "' lacks the scope '" + challenge->scope
-                        + "'. Connect it again at /oauth/authorize?app=" + slug
-                        + "&scope=" + percent_encode(challenge->scope) + '.');
-}
-
 } // namespace
 
 // -- the end of an attempt ----------------------------------------------------
@@ -119,10 +107,8 @@ void upstream_state::refused(call_id id, const mcp::answer_reader& answer) {
   auto* x = find(id);
   auto status = answer.status();
   bool first = x->resumptions == 0; // what was begun once must not be begun again
-  if (status == 401)
-    return unauthorized(id);
-  if (auto lacking = missing_scope(answer, args.server.slug))
-    return fail(id, lacking);
+  if (token_refused(id, status, answer.headers()))
+    return;
   bool session = !x->peer.empty();
   auto its = peers.find(x->peer);
   bool lost = status == 404 || (status == 400 && x->refusal && x->refusal->code == -32000);
@@ -151,38 +137,6 @@ void upstream_state::refused(call_id id, const mcp::answer_reader& answer) {
     return finish(id, relay_failure{x->refusal->code, x->refusal->message, x->refusal->data, {}});
   fail(id, status == 403 ? make_problem(errc::upstream_failed, "The server refused access.")
                          : bad_status(status));
-}
-
-/// The server wants another token: once there may be one.
-void upstream_state::unauthorized(call_id id) {
-  auto* x = find(id);
-  if (!x)
-    return;
-  if (args.server.auth != server_auth::oauth)
-    return fail(
-      id, make_problem(errc::upstream_failed, "The server refused the platform's credentials."));
-  if (std::exchange(x->new_token, true))
-    return fail(id, make_problem(errc::app_not_connected,
-                                 "The server no longer accepts the connection of this user to '"
-                                   + args.server.slug + "'. Connect it again."));
-  set_busy(*x, false);
-  self
-    ->request(args.parts.directory, limits::actor_timeout, atom::conn_v, args.platform,
-              x->request.who.end_user, args.server.slug)
-    .then(
-      [this, id, stale = x->access_token](const connection_actor& connection) {
-        self->request(connection, limits::token_call_timeout * 2, atom::refresh_v, stale)
-          .then(
-            [this, id](const credentials& opened) {
-              if (auto* y = find(id)) {
-                y->access_token = opened.access_token;
-                tokens[y->request.who.end_user.value] = opened.access_token;
-                reach(id);
-              }
-            },
-            [this, id](caf::error& why) { fail(id, store_error(std::move(why))); });
-      },
-      [this, id](caf::error& why) { fail(id, store_error(std::move(why))); });
 }
 
 // -- questions ----------------------------------------------------------------

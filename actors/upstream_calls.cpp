@@ -135,32 +135,6 @@ void upstream_state::use_server_names(call& x) {
   }
 }
 
-/// Gets the user's token where the server wants one.
-void upstream_state::authorize(call_id id) {
-  auto* x = find(id);
-  if (!x)
-    return;
-  if (args.server.auth != server_auth::oauth)
-    return reach(id);
-  self
-    ->request(args.parts.directory, limits::actor_timeout, atom::conn_v, args.platform,
-              x->request.who.end_user, args.server.slug)
-    .then(
-      [this, id](const connection_actor& connection) {
-        self->request(connection, limits::token_call_timeout * 2, atom::token_v)
-          .then(
-            [this, id](const credentials& opened) {
-              if (auto* y = find(id)) {
-                y->access_token = opened.access_token;
-                tokens[y->request.who.end_user.value] = opened.access_token;
-                reach(id);
-              }
-            },
-            [this, id](caf::error& why) { fail(id, store_error(std::move(why))); });
-      },
-      [this, id](caf::error& why) { fail(id, store_error(std::move(why))); });
-}
-
 void upstream_state::reach(call_id id) {
   auto* x = find(id);
   if (!x)

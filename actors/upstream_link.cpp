@@ -182,7 +182,7 @@ void upstream_state::probed(const exchanged& answer, const std::string& access_t
   probing = false;
   if (answer.status == 0) {
     note_failure();
-    return release_waiting(answer.problem, 0);
+    return release_waiting(answer.problem);
   }
   using enum mcp::probe_verdict;
   switch (mcp::classify_probe(answer.status, answer.messages)) {
@@ -191,7 +191,7 @@ void upstream_state::probed(const exchanged& answer, const std::string& access_t
       if (auto* good = std::get_if<mcp::server_result>(&message)) {
         auto read = mcp::read_discover(good->result);
         if (!read)
-          return release_waiting(read.error(), 0);
+          return release_waiting(read.error());
         profile = std::move(*read);
         era = mcp::server_era::stateless;
       }
@@ -205,26 +205,34 @@ void upstream_state::probed(const exchanged& answer, const std::string& access_t
     era = mcp::server_era::session;
     break;
   case refused:
-    return release_waiting(credentials_refused(), answer.status);
+    return release_refused(answer, access_token);
   case failed:
     note_failure();
     return release_waiting(
       make_problem(errc::upstream_unavailable,
-                   "The server answered with status " + std::to_string(answer.status) + "."),
-      0);
+                   "The server answered with status " + std::to_string(answer.status) + "."));
   }
-  release_waiting({}, 0);
+  release_waiting({});
 }
 
-/// Lets those go on who wait for the era; with a problem they fail, or try with another token.
-void upstream_state::release_waiting(const caf::error& problem, int status) {
+/// Lets those go on who wait for the era, or fails them.
+void upstream_state::release_waiting(const caf::error& problem) {
   for (auto id : std::exchange(waiting_for_era, {})) {
     if (!problem)
       enter(id);
-    else if (status == 401)
-      unauthorized(id);
     else
       fail(id, problem);
+  }
+}
+
+/// The server did not answer the token of one user. Others who wait for the era ask with their own.
+void upstream_state::release_refused(const exchanged& answer, const std::string& access_token) {
+  for (auto id : std::exchange(waiting_for_era, {})) {
+    auto* x = find(id);
+    if (x && x->access_token != access_token)
+      reach(id);
+    else if (x && !token_refused(id, answer.status, answer.headers))
+      fail(id, credentials_refused());
   }
 }
 
@@ -328,12 +336,9 @@ void upstream_state::peer_failed(const std::string& key, const exchanged& answer
         make_problem(errc::upstream_failed, "The server refused the session: " + error->message);
   if (!why)
     why = make_problem(errc::upstream_failed, "The server speaks none of our protocol versions.");
-  for (auto id : waiting) {
-    if (answer.status == 401)
-      unauthorized(id);
-    else
+  for (auto id : waiting)
+    if (!token_refused(id, answer.status, answer.headers))
       fail(id, why);
-  }
 }
 
 /// Ends a session here and at the server. Who waits for it fails.

@@ -93,6 +93,8 @@ void upstream_state::with_offer(const principal& who, bool fresh,
     if (start)
       load(key);
     then({});
+  } else if (x.problem && !is_down()) {
+    then(x.problem);
   } else {
     then(make_problem(errc::upstream_unavailable, "The server is down at the moment."));
   }
@@ -216,6 +218,7 @@ void upstream_state::load_failed(const std::string& key, const caf::error& why) 
   auto problem = x.known ? caf::error{} : why;
   if (!x.known && !why)
     problem = make_problem(errc::upstream_failed, "The server does not say what it offers.");
+  x.problem = problem;
   auto changes = std::exchange(x.changes, {});
   for (auto& then : std::exchange(x.waiting, {}))
     then(problem);

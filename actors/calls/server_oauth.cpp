@@ -20,11 +20,21 @@ using connectors::connect_error;
 /// Metadata documents are small.
 constexpr std::uint64_t metadata_bytes_max = 256u * 1024;
 
+/// What the user's connection leaves for the one that takes its place.
+struct connected_before {
+  /// Who gave its tokens, and the scopes that they were asked and given for.
+  std::string issuer;
+  std::vector<std::string> scopes;
+  /// Scopes that the server has missed since.
+  std::vector<std::string> wanted;
+};
+
 /// What is known of the server so far.
 struct discovery {
   remote_server server;
   /// What the platform said of OAuth when it registered the server.
   json::object wishes;
+  connected_before before;
   mcp::bearer_challenge challenge;
   mcp::resource_metadata resource;
   mcp::authorization_server issuer;
@@ -88,6 +98,24 @@ std::string document_url(const node_settings& settings) {
   return settings.mcp_url + "/oauth/client-metadata.json";
 }
 
+/// Scopes of the connection that is made anew: those that the server missed, and all that were
+/// there before, or a new token would do less than the old one. Another issuer may know other ones.
+std::vector<std::string> earlier_scopes(const discovery& x) {
+  auto scopes = x.before.issuer == x.issuer.issuer ? x.before.scopes : std::vector<std::string>{};
+  scopes.insert(scopes.end(), x.before.wanted.begin(), x.before.wanted.end());
+  return scopes;
+}
+
+std::string scope_to_ask_for(call_self self, const discovery& x) {
+  if (auto named = self->state.query_field("scope"); named && !named->empty())
+    return mcp::choose_scope(*named, {}, x.resource, x.issuer);
+  auto* configured = find_array(x.wishes, "scopes");
+  return mcp::choose_scope(x.challenge.scope,
+                           configured ? texts_from(json::serialize(*configured))
+                                      : std::vector<std::string>{},
+                           x.resource, x.issuer, earlier_scopes(x));
+}
+
 /// The last step: the plan is complete.
 void send_to_consent(call_self self, const discovery_ptr& x, const mcp::registered_client& client) {
   auto& state = self->state;
@@ -99,11 +127,7 @@ void send_to_consent(call_self self, const discovery_ptr& x, const mcp::register
                        ? mcp::choose_auth_method(x->issuer, !client.secret.empty())
                        : client.auth_method;
   plan.resource = x->has_metadata ? x->resource.resource : x->server.url;
-  auto* configured = find_array(x->wishes, "scopes");
-  auto asked = state.query_field("scope").value_or(x->challenge.scope);
-  plan.scope = mcp::choose_scope(
-    asked, configured ? texts_from(json::serialize(*configured)) : std::vector<std::string>{},
-    x->resource, x->issuer);
+  plan.scope = scope_to_ask_for(self, *x);
   plan.sends_issuer = x->issuer.sends_issuer;
   auto verifier = connectors::make_code_verifier();
   json::object fields;
@@ -200,6 +224,25 @@ void knock(call_self self, const discovery_ptr& x) {
   });
 }
 
+/// Looks at the connection that is made anew, if there is one.
+void look_back(call_self self, const discovery_ptr& x) {
+  auto& state = self->state;
+  state.run("connection/scopes",
+            {store_value::text(state.who.end_user.value), store_value::text(x->server.slug)},
+            [self, x](store_rows& rows) {
+              if (!rows.empty()) {
+                store_row row{rows, 0};
+                auto plan = mcp::oauth_plan::from(fields_from(row.text("provider_fields")));
+                x->before.issuer = plan.issuer;
+                x->before.scopes = mcp::read_scopes(plan.scope);
+                for (auto& scope : texts_from(row.text("scopes")))
+                  x->before.scopes.push_back(scope);
+                x->before.wanted = texts_from(row.text("wanted_scopes"));
+              }
+              knock(self, x);
+            });
+}
+
 } // namespace
 
 void oauth_client_document(call_self self) {
@@ -224,7 +267,7 @@ void server_authorize(call_self self, const std::string& slug) {
       return st.fail(make_problem(errc::invalid_field,
                                   "'" + slug + "' is used without being connected.", "app"));
     x->wishes = std::move(*wishes);
-    knock(self, x);
+    look_back(self, x);
   });
 }
 

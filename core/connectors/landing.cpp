@@ -56,4 +56,8 @@ std::string landing_url(std::string_view base, std::string_view app_slug, connec
                       {"error_description", std::string{description}}});
 }
 
+std::string connect_url(std::string_view mcp_url, std::string_view app_slug) {
+  return std::string{mcp_url} + "/oauth/authorize?app=" + std::string{app_slug};
+}
+
 } // namespace callboard::connectors

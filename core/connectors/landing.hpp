@@ -21,4 +21,7 @@ std::string landing_url(std::string_view base, std::string_view app_slug);
 std::string landing_url(std::string_view base, std::string_view app_slug, connect_error error,
                         std::string_view description);
 
+/// Where a user connects an app, as error texts say it.
+std::string connect_url(std::string_view mcp_url, std::string_view app_slug);
+
 } // namespace callboard::connectors

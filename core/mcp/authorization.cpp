@@ -234,11 +234,36 @@ oauth_plan oauth_plan::from(const fields_map& fields) {
     at("scope"),  at("sends_issuer") == "true"};
 }
 
+std::vector<std::string> read_scopes(std::string_view text) {
+  auto is_scope = [](std::string_view word) {
+    return std::all_of(word.begin(), word.end(),
+                       [](char c) { return c > ' ' && c <= '~' && c != '"' && c != '\\'; });
+  };
+  std::vector<std::string> scopes;
+  while (!text.empty() && scopes.size() < scopes_max) {
+    auto end = std::min(text.find(' '), text.size());
+    auto word = text.substr(0, end);
+    if (!word.empty() && is_scope(word) && !has(scopes, word))
+      scopes.emplace_back(word);
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return scopes;
+}
+
+bool can_step_up(const std::vector<std::string>& challenged, std::string_view asked) {
+  return std::any_of(challenged.begin(), challenged.end(),
+                     [&](auto& scope) { return !has_word(asked, scope); });
+}
+
 std::string choose_scope(const std::string& challenged, const std::vector<std::string>& configured,
-                         const resource_metadata& resource, const authorization_server& server) {
+                         const resource_metadata& resource, const authorization_server& server,
+                         const std::vector<std::string>& earlier) {
   auto scope = !challenged.empty()   ? challenged
                : !configured.empty() ? joined(configured)
                                      : joined(resource.scopes);
+  for (auto& word : earlier)
+    if (!has_word(scope, word))
+      scope += (scope.empty() ? "" : " ") + word;
   if (has(server.scopes, offline_access) && !has_word(scope, offline_access))
     scope += (scope.empty() ? "" : " ") + std::string{offline_access};
   return scope;

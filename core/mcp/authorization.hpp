@@ -85,10 +85,23 @@ struct oauth_plan {
   static oauth_plan from(const fields_map& fields);
 };
 
+/// The scopes of a text, each once and in its order. At most scopes_max; what is no scope by RFC
+/// 6749 is left out.
+std::vector<std::string> read_scopes(std::string_view text);
+
+/// Scopes in one text; a server that wants more gets no more.
+inline constexpr std::size_t scopes_max = 64;
+
+/// Whether another connect would help against a 403 that wants `challenged`: it names a scope that
+/// the connection has not asked for.
+bool can_step_up(const std::vector<std::string>& challenged, std::string_view asked);
+
 /// The scopes to ask for: what the challenge demands, else what the platform wants, else what the
-/// server supports; with offline_access where the authorization server knows it.
+/// server supports; then those of `earlier`, which were asked for or missed before; with
+/// offline_access where the authorization server knows it.
 std::string choose_scope(const std::string& challenged, const std::vector<std::string>& configured,
-                         const resource_metadata& resource, const authorization_server& server);
+                         const resource_metadata& resource, const authorization_server& server,
+                         const std::vector<std::string>& earlier = {});
 
 /// How a client proves itself at the token endpoint, of what the server takes.
 std::string choose_auth_method(const authorization_server& server, bool has_secret);

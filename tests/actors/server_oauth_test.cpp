@@ -126,6 +126,25 @@ BOOST_AUTO_TEST_CASE(a_preset_client_comes_first_and_then_the_document) {
   BOOST_TEST(field(authorize("&scope=more")->header("Location"), "scope") == "more");
 }
 
+BOOST_AUTO_TEST_CASE(connecting_anew_asks_for_what_was_there_and_what_was_missing) {
+  auto connected = [&](const std::string& issuer) {
+    db->answer("connection/scopes",
+               {{"scopes", R"(["read","given"])"},
+                {"wanted_scopes", R"(["write"])"},
+                {"provider_fields", R"({"issuer":")" + issuer + R"(","scope":"read asked"})"}});
+  };
+  connected("https://as.test");
+  BOOST_TEST(field(authorize()->header("Location"), "scope") == "read asked given write");
+  auto asked = db->only("connection/scopes").values;
+  BOOST_TEST(asked.at(0).data == user.value);
+  BOOST_TEST(asked.at(1).data == "docs");
+  // Who names scopes gets those.
+  BOOST_TEST(field(authorize("&scope=more")->header("Location"), "scope") == "more");
+  // Another issuer need not know the scopes of the last one; what the server misses, it misses.
+  connected("https://former.test");
+  BOOST_TEST(field(authorize()->header("Location"), "scope") == "read write");
+}
+
 BOOST_AUTO_TEST_CASE(another_resource_or_issuer_is_refused) {
   resource("https://evil.test/mcp");
   BOOST_TEST(authorize()->status == 502);

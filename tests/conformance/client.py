@@ -181,6 +181,12 @@ class Client:
                 asked["requestState"] = result["requestState"]
         raise Refused(f"{method}: no end after {ROUNDS_MAX} rounds")
 
+    def close(self):
+        """Ends the session, if there is one."""
+        if self.session is not None:
+            fetch("DELETE", self.url, self.key, None, self._session_headers(), CALL_SECONDS)
+            self.session = None
+
     # -- what drivers need ---------------------------------------------------------
 
     def tools(self):

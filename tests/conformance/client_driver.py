@@ -16,6 +16,7 @@ import os
 import sys
 import urllib.parse
 import uuid
+from contextlib import closing
 from types import SimpleNamespace
 
 from client import Client, Refused
@@ -82,6 +83,11 @@ class Installation:
             known = {"client_id": CLIENT_DOCUMENT}
         return {"type": "oauth", "redirect_url": LANDING, **known}
 
+    def may_authorize(self, refusal):
+        """A user connects the app once, and again whenever Callboard says that this would help."""
+        link = f"/oauth/authorize?app={self.slug}"
+        return self.with_oauth and (self.authorizations == 0 or link in refusal)
+
     def authorize(self):
         """Follows the redirects from Callboard to the authorization server and back."""
         self.authorizations += 1
@@ -101,16 +107,16 @@ class Installation:
 
 
 def drive(installation, version, scenario, context):
-    """Uses the server; goes through the authorization whenever it is refused."""
+    """Uses the server; goes through the authorization whenever that is what is missing."""
     while True:
         try:
-            client = Client(installation.url, installation.user.key, version)
-            use_everything(client, scenario, context)
+            with closing(Client(installation.url, installation.user.key, version)) as client:
+                use_everything(client, scenario, context)
             return
         except Refused as refusal:
-            if not installation.with_oauth:
-                raise
             print(f"refused: {refusal}")
+            if not installation.may_authorize(str(refusal)):
+                raise
             installation.authorize()
 
 
@@ -125,7 +131,8 @@ def main():
             installation = Installation(json.loads(given), scenario, context, url)
             drive(installation, version, scenario, context)
         else:
-            use_everything(Client(url, None, version), scenario, context)
+            with closing(Client(url, None, version)) as client:
+                use_everything(client, scenario, context)
     except Refused as refusal:
         print(refusal)
         return 1

@@ -342,6 +342,38 @@ BOOST_AUTO_TEST_CASE(connections_to_an_inactive_app_are_kept_but_not_shown) {
   BOOST_TEST(connection_of("github").empty());
 }
 
+BOOST_AUTO_TEST_CASE(scopes_that_a_connection_lacks_are_kept_until_it_is_made_anew) {
+  activate("github", "s");
+  auto want = [&](const char* scopes, std::int64_t most = 9) {
+    return tenant("connection/want_scopes",
+                  {text(user), text("github"), text(scopes), number(most)})
+      .size();
+  };
+  auto wanted = [&] {
+    auto rows = tenant("connection/scopes", {text(user), text("github")});
+    return rows.empty() ? std::string{"(none)"} : store_row(rows, 0).text("wanted_scopes");
+  };
+  BOOST_TEST(want(R"(["a"])") == 0u);
+  BOOST_TEST(wanted() == "(none)");
+  auto id = connect("github", "one");
+  BOOST_TEST(wanted() == "[]");
+  auto version = database.cell("SELECT version FROM auth_version");
+  BOOST_TEST(want(R"(["b","a"])") == 1u);
+  BOOST_TEST(want(R"(["c","a"])") == 1u);
+  BOOST_TEST(wanted() == R"(["a", "b", "c"])");
+  BOOST_TEST(database.cell("SELECT version FROM auth_version") == version);
+  BOOST_TEST(want(R"(["d"])", 3) == 1u);
+  BOOST_TEST(wanted() == R"(["a", "b", "c"])");
+  // One that broke is about to be made anew, and what it lacked still counts.
+  tenant("connection/mark_broken", {text(id), number(1)});
+  BOOST_TEST(wanted() == R"(["a", "b", "c"])");
+  BOOST_TEST(want(R"(["e"])") == 0u);
+  connect("github", "two");
+  BOOST_TEST(wanted() == "[]");
+  tenant("connection/deactivate", {text(user), text("github"), text("t")});
+  BOOST_TEST(wanted() == "(none)");
+}
+
 BOOST_AUTO_TEST_CASE(one_refresh_wins_and_newer_tokens_are_never_overwritten) {
   activate("github", "s");
   auto id = connect("github", "one");

@@ -107,6 +107,37 @@ BOOST_AUTO_TEST_CASE(scopes_are_chosen_in_order) {
   BOOST_TEST(choose_scope("offline_access", {}, resource, server) == "offline_access");
 }
 
+BOOST_AUTO_TEST_CASE(scopes_of_before_are_asked_for_again_with_the_missing_ones) {
+  resource_metadata resource;
+  resource.scopes = {"all"};
+  authorization_server server;
+  BOOST_TEST(choose_scope("read", {}, resource, server, {"read", "write"}) == "read write");
+  BOOST_TEST(choose_scope("", {"p"}, resource, server, {"w"}) == "p w");
+  resource.scopes.clear();
+  BOOST_TEST(choose_scope("", {}, resource, server, {"w"}) == "w");
+  server.scopes = {"offline_access"};
+  BOOST_TEST(choose_scope("r", {}, resource, server, {"offline_access", "w"})
+             == "r offline_access w");
+}
+
+BOOST_AUTO_TEST_CASE(only_words_that_are_scopes_are_read) {
+  std::vector<std::string> good{"a", "b:c/d"};
+  BOOST_TEST(read_scopes(" a  b:c/d a \"x\" y\\z \xc3\xa4 ") == good);
+  BOOST_TEST(read_scopes("").empty());
+  std::string many;
+  for (int i = 0; i < 100; ++i)
+    many += "s" + std::to_string(i) + ' ';
+  BOOST_TEST(read_scopes(many).size() == scopes_max);
+}
+
+BOOST_AUTO_TEST_CASE(another_connect_helps_only_with_a_scope_that_was_not_asked_for) {
+  BOOST_TEST(can_step_up({"write"}, "read"));
+  BOOST_TEST(can_step_up({"read", "write"}, "read"));
+  BOOST_TEST(!can_step_up({"read", "write"}, "write read"));
+  BOOST_TEST(can_step_up({"rea"}, "read"));
+  BOOST_TEST(!can_step_up({}, "read"));
+}
+
 BOOST_AUTO_TEST_CASE(the_consent_page_is_asked_for_the_resource_with_pkce) {
   oauth_plan plan;
   plan.client_id = "c";
