@@ -132,10 +132,9 @@ void upstream_state::load_profile(const load_ptr& x) {
   wanted.who = x->fresh.who;
   wanted.method = upstream_words::discover;
   ask_server(std::move(wanted), [this, x](outcome out) {
-    auto* text = std::get_if<std::string>(&out);
-    auto read = text ? mcp::read_discover(*text)
-                     : result<mcp::server_profile>{make_problem(
-                       errc::upstream_failed, "The server does not say what it offers.")};
+    if (auto* failure = std::get_if<relay_failure>(&out))
+      return load_failed(x->key, failure->problem);
+    auto read = mcp::read_discover(std::get<std::string>(out));
     if (!read)
       return load_failed(x->key, read.error());
     profile = *read;

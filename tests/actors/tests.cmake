@@ -29,6 +29,7 @@ callboard_tests(actors
   actors/tenant_test.cpp
   actors/tool_call_test.cpp
   actors/upstream_test.cpp
+  actors/upstream_tokens_test.cpp
   LIBRARIES actor_test_support callboard_test_postgres)
 target_precompile_headers(actors_tests PRIVATE ${PROJECT_SOURCE_DIR}/tests/support/node_fixture.hpp)
 set_source_files_properties(${PROJECT_SOURCE_DIR}/tests/support/test_main.cpp PROPERTIES
