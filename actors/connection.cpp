@@ -182,12 +182,27 @@ void connection_state::renewed(const http_response& response) {
   auto read =
     connectors::parse_token_answer(app ? *app : connectors::plain_oauth_app(args.app), response);
   if (auto* failure = std::get_if<connectors::token_failure>(&read)) {
+    if (!app && mcp::is_client_unknown(failure->error))
+      forget_registration();
     if (failure->permanent)
       return give_up(failure->description);
     return answer(make_problem(errc::upstream_failed,
                                "The token could not be renewed: " + failure->description));
   }
   store_tokens(std::get<connectors::token_set>(read));
+}
+
+/// The server does not know our client any more: who connects next gets another.
+void connection_state::forget_registration() {
+  auto plan = mcp::oauth_plan::from(current->fields);
+  if (plan.registration.empty())
+    return;
+  query(
+    self, args.parts.store, args.platform, "oauth_client/delete",
+    {store_value::text(plan.registration), store_value::text(plan.client_id)}, [](store_rows&) {},
+    [metrics = args.parts.metrics, id = current->opened.id](const caf::error& x) {
+      metrics->log_problem({"connection " + id.value}, x);
+    });
 }
 
 void connection_state::store_tokens(const connectors::token_set& tokens) {

@@ -54,6 +54,7 @@ struct connection_state {
   void renew_at_server();
   void send_renewal(http_request request);
   void renewed(const http_response& answer);
+  void forget_registration();
   void store_tokens(const connectors::token_set& tokens);
   void give_up(const std::string& why);
   void answer(const result<credentials>& outcome);

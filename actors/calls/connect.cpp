@@ -6,6 +6,7 @@
 #include "core/base/digest.hpp"
 #include "core/base/limits.hpp"
 #include "core/connectors/landing.hpp"
+#include "core/mcp/authorization.hpp"
 
 namespace callboard::calls {
 namespace {
@@ -136,8 +137,11 @@ void exchange_code(call_self self, const connect_attempt_ptr& x, http_request re
     .then(
       [self, x, reader](const http_response& answer) {
         auto read = connectors::parse_token_answer(*reader, answer);
-        if (auto* failure = std::get_if<connectors::token_failure>(&read))
+        if (auto* failure = std::get_if<connectors::token_failure>(&read)) {
+          if (x->own_client && mcp::is_client_unknown(failure->error))
+            forget_registration(self, *x);
           return land_failed(self, *x, failure->code, failure->description);
+        }
         store_connection(self, x, std::get<connectors::token_set>(read));
       },
       [self, x](const caf::error& why) {

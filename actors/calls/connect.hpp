@@ -51,6 +51,10 @@ void exchange_code(call_self self, const connect_attempt_ptr& x, http_request re
 /// The consent page of a remote MCP server.
 void server_authorize(call_self self, const std::string& slug);
 
+/// The authorization server of a remote MCP server does not know the client of the attempt: if the
+/// gateway had registered it, the next attempt registers another.
+void forget_registration(call_self self, const connect_attempt& x);
+
 /// The callback of an attempt at a remote MCP server.
 void server_callback(call_self self, const connect_attempt_ptr& x);
 

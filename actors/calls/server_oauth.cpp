@@ -1,6 +1,7 @@
 // Connecting a user to a remote MCP server that wants OAuth: find out who gives tokens for it,
 // become a client there, send the browser, take the code.
 
+#include <algorithm>
 #include <functional>
 
 #include "actors/calls/connect.hpp"
@@ -16,6 +17,12 @@ namespace callboard::calls {
 namespace {
 
 using connectors::connect_error;
+
+/// A registered client is taken for forgotten by its server when so many users in a row did not
+/// come back from it. Users who close the page count too: registering anew does no harm.
+constexpr std::int64_t unanswered_max = 5;
+/// Clients that a platform has registered: one for each authorization server of its servers.
+constexpr std::int64_t registrations_max = 1000;
 
 /// Metadata documents are small.
 constexpr std::uint64_t metadata_bytes_max = 256u * 1024;
@@ -117,9 +124,11 @@ std::string scope_to_ask_for(call_self self, const discovery& x) {
 }
 
 /// The last step: the plan is complete.
-void send_to_consent(call_self self, const discovery_ptr& x, const mcp::registered_client& client) {
+void send_to_consent(call_self self, const discovery_ptr& x, const mcp::registered_client& client,
+                     const std::string& registration = {}) {
   auto& state = self->state;
   mcp::oauth_plan plan;
+  plan.registration = registration;
   plan.issuer = x->issuer.issuer;
   plan.token_endpoint = x->issuer.token_endpoint;
   plan.client_id = client.id;
@@ -145,9 +154,48 @@ void send_to_consent(call_self self, const discovery_ptr& x, const mcp::register
                 });
 }
 
-/// Preset client, else our client document, else dynamic registration.
-void become_client(call_self self, const discovery_ptr& x) {
+/// Keeps the client for the platform's other users; the one at hand goes on at once.
+void keep_registration(call_self self, const std::string& issuer, const std::string& registration,
+                       const mcp::registered_client& client) {
+  auto& state = self->state;
+  // A server may name any moment; beyond that one nobody counts on the client.
+  constexpr std::int64_t seconds_max = 10LL * 365 * 24 * 3600;
+  auto now = state.parts.unix_time();
+  auto left = std::clamp<std::int64_t>(client.expires_at, 0, now + seconds_max) - now;
+  query(
+    self, state.parts.store, state.who.platform, "oauth_client/insert",
+    {store_value::text(registration), store_value::text(issuer),
+     store_value::text(callback_uri(*state.parts.settings)), store_value::text(client.id),
+     client.secret.empty() ? store_value::null() : store_value::secret(client.secret, registration),
+     store_value::text(client.auth_method),
+     client.expires_at == 0 ? store_value::null() : store_value::integer(left * 1000),
+     store_value::integer(registrations_max)},
+    [](store_rows&) {},
+    [metrics = state.parts.metrics, id = state.call->id](const caf::error& why) {
+      metrics->log_problem(id, why);
+    });
+}
+
+void register_client(call_self self, const discovery_ptr& x, const std::string& registration) {
   auto& settings = *self->state.parts.settings;
+  http_request message{
+    "POST",
+    x->issuer.registration_endpoint,
+    {{"Content-Type", "application/json"}, {"Accept", "application/json"}},
+    mcp::registration_body(callback_uri(settings), mcp::choose_registered_method(x->issuer))};
+  get(self, x, std::move(message), [self, x, registration](const http_response& answer) {
+    auto client = mcp::read_registration(answer);
+    if (!client)
+      return give_up(self, client.error());
+    keep_registration(self, x->issuer.issuer, registration, *client);
+    send_to_consent(self, x, *client, registration);
+  });
+}
+
+/// Preset client, else our client document, else dynamic registration, once for a platform.
+void become_client(call_self self, const discovery_ptr& x) {
+  auto& state = self->state;
+  auto& settings = *state.parts.settings;
   if (auto id = find_string(x->wishes, "client_id"))
     return send_to_consent(self, x, {*id, x->server.secret, {}});
   if (x->issuer.client_documents && settings.mcp_url.starts_with("https://"))
@@ -156,18 +204,23 @@ void become_client(call_self self, const discovery_ptr& x) {
     return give_up(self, make_problem(errc::upstream_failed,
                                       "Its authorization server registers no clients by itself; "
                                       "give the server a client_id."));
-  auto wanted = x->issuer.token_auth_methods.empty() ? std::string{"none"}
-                                                     : x->issuer.token_auth_methods.front();
-  http_request message{"POST",
-                       x->issuer.registration_endpoint,
-                       {{"Content-Type", "application/json"}, {"Accept", "application/json"}},
-                       mcp::registration_body(callback_uri(settings), wanted)};
-  get(self, x, std::move(message), [self, x](const http_response& answer) {
-    auto client = mcp::read_registration(answer);
-    if (!client)
-      return give_up(self, client.error());
-    send_to_consent(self, x, *client);
-  });
+  auto registration = mcp::registration_id(x->issuer.issuer, callback_uri(settings));
+  query(
+    self, state.parts.store, state.who.platform, "oauth_client/use",
+    {store_value::text(registration), store_value::integer(unanswered_max)},
+    [self, x, registration](store_rows& rows) {
+      if (rows.empty())
+        return register_client(self, x, registration);
+      store_row row{rows, 0};
+      send_to_consent(self, x, {row.text("client_id"), row.text("secret"), row.text("auth_method")},
+                      registration);
+    },
+    [self, x, registration](const caf::error& why) {
+      // One that cannot be opened is replaced.
+      if (code_of(why) != errc::seal_broken)
+        return self->state.fail(why);
+      register_client(self, x, registration);
+    });
 }
 
 void find_issuer(call_self self, const discovery_ptr& x) {
@@ -243,6 +296,19 @@ void look_back(call_self self, const discovery_ptr& x) {
             });
 }
 
+/// Tells the store what became of a client that the gateway has registered. Nobody waits for it.
+void about_registration(call_self self, const connect_attempt& x, const char* statement) {
+  auto plan = mcp::oauth_plan::from(x.fields);
+  if (plan.registration.empty())
+    return;
+  query(
+    self, self->state.parts.store, x.platform, statement,
+    {store_value::text(plan.registration), store_value::text(plan.client_id)}, [](store_rows&) {},
+    [metrics = self->state.parts.metrics, id = self->state.call->id](const caf::error& why) {
+      metrics->log_problem(id, why);
+    });
+}
+
 } // namespace
 
 void oauth_client_document(call_self self) {
@@ -271,6 +337,10 @@ void server_authorize(call_self self, const std::string& slug) {
   });
 }
 
+void forget_registration(call_self self, const connect_attempt& x) {
+  about_registration(self, x, "oauth_client/delete");
+}
+
 void server_callback(call_self self, const connect_attempt_ptr& x) {
   auto& state = self->state;
   auto plan = mcp::oauth_plan::from(x->fields);
@@ -279,8 +349,12 @@ void server_callback(call_self self, const connect_attempt_ptr& x) {
   // Before a word of the answer is believed (RFC 9207).
   if (auto good = mcp::check_issuer(plan, state.query_field("iss")); !good)
     return land_failed(self, *x, connect_error::internal_error, message_of(good.error()));
-  if (auto failure = connectors::callback_failure(state.query_fields))
+  about_registration(self, *x, "oauth_client/answered");
+  if (auto failure = connectors::callback_failure(state.query_fields)) {
+    if (mcp::is_client_unknown(failure->error))
+      forget_registration(self, *x);
     return land_failed(self, *x, failure->code, failure->description);
+  }
   auto code = state.query_field("code").value_or("");
   query(
     self, state.parts.store, x->platform, "mcp_server/find", {store_value::text(x->app)},

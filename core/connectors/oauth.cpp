@@ -241,7 +241,7 @@ token_answer parse_token_answer(const app& owner, const http_response& answer) {
   if (!code.empty())
     return token_failure{connect_error::token_exchange_failed,
                          describe(code, text_at(*members, shape.error_description)),
-                         !later && !is_temporary(owner, code)};
+                         !later && !is_temporary(owner, code), code};
   if (answer.status < ok || answer.status >= ok_end)
     return token_failure{connect_error::token_exchange_failed,
                          owner.title + " refused the request" + status, false};
@@ -285,7 +285,7 @@ std::optional<token_failure> callback_failure(const std::vector<name_value>& que
                          words.empty() ? "The user refused the connection." : clean(words), true};
   if (!error.empty())
     return token_failure{connect_error::internal_error,
-                         describe(is_text(error) ? error : std::string{}, words), true};
+                         describe(is_text(error) ? error : std::string{}, words), true, error};
   if (find_field(query, "code").value_or("").empty())
     return token_failure{connect_error::internal_error, "The provider sent no code.", true};
   return std::nullopt;

@@ -100,6 +100,8 @@ struct token_failure {
   std::string description;
   /// For refreshing: the tokens will never work again (I49). False: try later.
   bool permanent = false;
+  /// The provider's error code; empty when it gave none.
+  std::string error{};
 };
 
 using token_answer = std::variant<token_set, token_failure>;

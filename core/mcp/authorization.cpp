@@ -221,7 +221,8 @@ oauth_plan::fields_map oauth_plan::fields() const {
           {"auth_method", auth_method},
           {"resource", resource},
           {"scope", scope},
-          {"sends_issuer", sends_issuer ? "true" : "false"}};
+          {"sends_issuer", sends_issuer ? "true" : "false"},
+          {"registration", registration}};
 }
 
 oauth_plan oauth_plan::from(const fields_map& fields) {
@@ -229,9 +230,16 @@ oauth_plan oauth_plan::from(const fields_map& fields) {
     auto found = fields.find(key);
     return found == fields.end() ? std::string{} : found->second;
   };
-  return {
-    at("issuer"), at("token_endpoint"),        at("client_id"), at("auth_method"), at("resource"),
-    at("scope"),  at("sends_issuer") == "true"};
+  oauth_plan x;
+  x.issuer = at("issuer");
+  x.token_endpoint = at("token_endpoint");
+  x.client_id = at("client_id");
+  x.auth_method = at("auth_method");
+  x.resource = at("resource");
+  x.scope = at("scope");
+  x.sends_issuer = at("sends_issuer") == "true";
+  x.registration = at("registration");
+  return x;
 }
 
 std::vector<std::string> read_scopes(std::string_view text) {
@@ -278,6 +286,14 @@ std::string choose_auth_method(const authorization_server& server, bool has_secr
   return std::string{has(taken, method_post) ? method_post : method_none};
 }
 
+std::string choose_registered_method(const authorization_server& server) {
+  auto& taken = server.token_auth_methods;
+  auto ours = std::find_if(taken.begin(), taken.end(), [](auto& method) {
+    return method == method_none || method == method_basic || method == method_post;
+  });
+  return ours == taken.end() ? std::string{method_none} : *ours;
+}
+
 std::string consent_url(const authorization_server& server, const oauth_plan& plan,
                         std::string_view redirect_uri, std::string_view state,
                         std::string_view code_verifier) {
@@ -322,7 +338,16 @@ result<registered_client> read_registration(const http_response& answer) {
     return strange("The authorization server did not register the gateway (status "
                    + std::to_string(answer.status) + ").");
   return registered_client{std::move(*id), find_string(*object, "client_secret").value_or(""),
-                           find_string(*object, "token_endpoint_auth_method").value_or("")};
+                           find_string(*object, "token_endpoint_auth_method").value_or(""),
+                           find_integer(*object, "client_secret_expires_at").value_or(0)};
+}
+
+std::string registration_id(std::string_view issuer, std::string_view redirect_uri) {
+  return to_hex(sha256(std::string{issuer} + '\n' + std::string{redirect_uri}));
+}
+
+bool is_client_unknown(std::string_view error) {
+  return error == "invalid_client" || error == "unauthorized_client";
 }
 
 result<void> check_issuer(const oauth_plan& plan, const std::optional<std::string>& issuer) {
@@ -333,11 +358,14 @@ result<void> check_issuer(const oauth_plan& plan, const std::optional<std::strin
   return {};
 }
 
-http_request token_request(const oauth_plan& plan, std::string_view client_secret,
-                           std::vector<name_value> fields) {
+namespace {
+
+/// A form for an endpoint at which the client proves itself.
+http_request client_request(const oauth_plan& plan, const std::string& url,
+                            std::string_view client_secret, std::vector<name_value> fields) {
   http_request x{
     "POST",
-    plan.token_endpoint,
+    url,
     {{"Content-Type", "application/x-www-form-urlencoded"}, {"Accept", "application/json"}},
     {}};
   if (plan.auth_method == method_basic) {
@@ -349,10 +377,17 @@ http_request token_request(const oauth_plan& plan, std::string_view client_secre
     if (plan.auth_method == method_post)
       fields.emplace_back("client_secret", std::string{client_secret});
   }
-  if (!plan.resource.empty())
-    fields.emplace_back("resource", plan.resource);
   x.body = encode_form(fields);
   return x;
+}
+
+} // namespace
+
+http_request token_request(const oauth_plan& plan, std::string_view client_secret,
+                           std::vector<name_value> fields) {
+  if (!plan.resource.empty())
+    fields.emplace_back("resource", plan.resource);
+  return client_request(plan, plan.token_endpoint, client_secret, std::move(fields));
 }
 
 } // namespace callboard::mcp

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
@@ -78,6 +79,8 @@ struct oauth_plan {
   std::string resource;
   std::string scope;
   bool sends_issuer = false;
+  /// registration_id of the client; empty when the gateway did not register it.
+  std::string registration;
 
   using fields_map = std::map<std::string, std::string, std::less<>>;
 
@@ -106,6 +109,9 @@ std::string choose_scope(const std::string& challenged, const std::vector<std::s
 /// How a client proves itself at the token endpoint, of what the server takes.
 std::string choose_auth_method(const authorization_server& server, bool has_secret);
 
+/// How a client is registered to prove itself: the server's first choice among what we can do.
+std::string choose_registered_method(const authorization_server& server);
+
 /// The consent page.
 std::string consent_url(const authorization_server& server, const oauth_plan& plan,
                         std::string_view redirect_uri, std::string_view state,
@@ -123,7 +129,15 @@ struct registered_client {
   std::string secret;
   /// As the server decided; empty when it did not say.
   std::string auth_method;
+  /// Seconds since 1970 when the secret ends; 0 for never.
+  std::int64_t expires_at = 0;
 };
+
+/// Under what a registered client is kept: one for each issuer and redirect URI.
+std::string registration_id(std::string_view issuer, std::string_view redirect_uri);
+
+/// Whether an OAuth error says that the server does not know the client.
+bool is_client_unknown(std::string_view error);
 
 /// Reads the answer to a registration. errc::upstream_failed when there is no client.
 result<registered_client> read_registration(const http_response& answer);

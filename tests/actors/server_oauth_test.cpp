@@ -126,6 +126,57 @@ BOOST_AUTO_TEST_CASE(a_preset_client_comes_first_and_then_the_document) {
   BOOST_TEST(field(authorize("&scope=more")->header("Location"), "scope") == "more");
 }
 
+BOOST_AUTO_TEST_CASE(a_client_is_registered_once_and_kept) {
+  web->answer("https://as.test/register",
+              {answer_json(201, R"({"client_id":"registered","client_secret":"client-secret",)"
+                                R"("client_secret_expires_at":)"
+                                  + std::to_string(start_time + 60) + '}')});
+  auto first = authorize()->header("Location");
+  BOOST_TEST(field(first, "client_id") == "registered");
+  auto kept = db->only("oauth_client/insert").values;
+  BOOST_TEST(kept.at(1).data == "https://as.test");
+  BOOST_TEST(kept.at(2).data == "https://mcp.test/oauth/callback");
+  BOOST_TEST(kept.at(3).data == "registered");
+  BOOST_TEST(kept.at(4).data == "client-secret");
+  BOOST_TEST(kept.at(4).row_id == kept.at(0).data);
+  BOOST_TEST(kept.at(6).data == "60000");
+  db->answer("oauth_client/use", {{"id", kept.at(0).data},
+                                  {"client_id", "kept"},
+                                  {"secret", "kept-secret"},
+                                  {"auth_method", "client_secret_post"}});
+  BOOST_TEST(field(authorize()->header("Location"), "client_id") == "kept");
+  BOOST_TEST(db->calls_of("oauth_client/use").back().values.at(0).data == kept.at(0).data);
+  BOOST_TEST(web->count("https://as.test/register") == 1u);
+  come_back("state=s&code=c");
+  auto exchange = web->requests_to("https://as.test/token").at(0).message;
+  BOOST_TEST(field(exchange.body, "client_secret") == "kept-secret");
+  auto answered = db->only("oauth_client/answered").values;
+  BOOST_TEST(answered.at(0).data == kept.at(0).data);
+  BOOST_TEST(answered.at(1).data == "kept");
+  BOOST_TEST(db->count("oauth_client/delete") == 0u);
+}
+
+BOOST_AUTO_TEST_CASE(a_client_that_its_server_has_forgotten_is_forgotten) {
+  db->answer(
+    "oauth_client/use",
+    {{"id", "r"}, {"client_id", "kept"}, {"secret", std::nullopt}, {"auth_method", "none"}});
+  web->answer("https://as.test/token", {answer_json(401, R"({"error":"invalid_client"})")});
+  authorize();
+  auto landed = come_back("state=s&code=c")->header("Location");
+  BOOST_TEST(landed.find("error=token_exchange_failed") != std::string::npos);
+  BOOST_TEST(db->only("oauth_client/delete").values.at(1).data == "kept");
+  web->answer("https://as.test/token", {answer_json(400, R"({"error":"invalid_grant"})")});
+  authorize();
+  come_back("state=s&code=c");
+  BOOST_TEST(db->count("oauth_client/delete") == 1u);
+  // A client that was not registered by us is nobody's to forget.
+  serve_row(R"({"redirect_url":"https://platform.test","client_id":"preset"})");
+  web->answer("https://as.test/token", {answer_json(401, R"({"error":"invalid_client"})")});
+  authorize();
+  come_back("state=s&code=c");
+  BOOST_TEST(db->count("oauth_client/delete") == 1u);
+}
+
 BOOST_AUTO_TEST_CASE(connecting_anew_asks_for_what_was_there_and_what_was_missing) {
   auto connected = [&](const std::string& issuer) {
     db->answer("connection/scopes",
@@ -203,6 +254,30 @@ BOOST_AUTO_TEST_CASE(the_token_goes_with_calls_and_is_renewed_where_it_came_from
   BOOST_TEST(server->of("tools/list").at(0).header("authorization") == "Bearer at-1");
   auto stored = *parse_json_object(db->only("connection/update_tokens").values.at(2).data);
   BOOST_TEST(stored.at("client_secret").as_string() == "cs");
+}
+
+BOOST_AUTO_TEST_CASE(a_renewal_that_knows_no_client_ends_the_connection_and_the_registration) {
+  db->answer("connection/find",
+             {{"id", "44444444-4444-4444-8444-444444444444"},
+              {"secret", R"({"access_token":"old","refresh_token":"rt-0"})"},
+              {"expires_in_ms", std::nullopt},
+              {"scopes", "[]"},
+              {"provider_fields", R"({"token_endpoint":"https://as.test/token","client_id":"cid",)"
+                                  R"("auth_method":"none","registration":"r"})"},
+              {"version", "1"},
+              {"is_active", "t"},
+              {"needs_reconnect", "f"},
+              {"app_active", "t"}});
+  db->answer("connection/claim_refresh", {{"id", "c"}, {"version", "1"}});
+  web->answer("https://as.test/token", {answer_json(401, R"({"error":"invalid_client"})")});
+  auto connection = unbox(
+    ask<connection_actor>(parts.directory, atom::conn_v, platform, user, std::string{"docs"}));
+  auto outcome = ask<credentials>(connection, atom::refresh_v, std::string{"old"});
+  BOOST_TEST(!outcome);
+  auto forgotten = db->only("oauth_client/delete").values;
+  BOOST_TEST(forgotten.at(0).data == "r");
+  BOOST_TEST(forgotten.at(1).data == "cid");
+  BOOST_TEST(db->count("connection/mark_broken") == 1u);
 }
 
 BOOST_AUTO_TEST_CASE(a_server_without_oauth_needs_no_connecting) {

@@ -176,4 +176,43 @@ BOOST_AUTO_TEST_CASE(a_server_with_oauth_is_connected_by_each_user_for_one_addre
   BOOST_TEST(database.cell("SELECT count(*) FROM connection WHERE is_active") == "0");
 }
 
+BOOST_AUTO_TEST_CASE(a_registered_client_is_used_until_its_server_sends_nobody_back) {
+  auto id = hash('a');
+  auto keep = [&](const std::string& row, const char* client, store_value expires = none,
+                  std::int64_t most = cap) {
+    tenant("oauth_client/insert",
+           {text(row), text("https://as.example"), text("https://gw/cb"), text(client),
+            store_value::secret("s3cret", row), text("client_secret_post"), expires,
+            store_value::integer(most)});
+  };
+  auto use = [&](const std::string& row) {
+    return tenant("oauth_client/use", {text(row), store_value::integer(3)});
+  };
+  BOOST_TEST(use(id).empty());
+  keep(id, "one");
+  BOOST_TEST(found(use(id)).text("client_id") == "one");
+  BOOST_TEST(found(use(id)).text("secret") == "s3cret");
+  BOOST_TEST(use(id).empty()); // three went and none came back
+  BOOST_TEST(tenant("oauth_client/answered", {text(id), text("other")}).empty());
+  BOOST_TEST(use(id).empty());
+  BOOST_TEST(tenant("oauth_client/answered", {text(id), text("one")}).size() == 1u);
+  BOOST_TEST(use(id).size() == 1u);
+  keep(id, "two");
+  BOOST_TEST(found(use(id)).text("client_id") == "two");
+  BOOST_TEST(tenant("oauth_client/delete", {text(id), text("one")}).empty());
+  BOOST_TEST(tenant("oauth_client/delete", {text(id), text("two")}).size() == 1u);
+  BOOST_TEST(use(id).empty());
+  keep(id, "ended", store_value::integer(-1));
+  BOOST_TEST(use(id).empty());
+  BOOST_TEST(run({platform("other"), "oauth_client/delete", {text(id), text("ended")}}).empty());
+}
+
+BOOST_AUTO_TEST_CASE(the_oldest_registered_clients_give_way) {
+  for (char digit : {'1', '2', '3', '4'})
+    tenant("oauth_client/insert", {text(hash(digit)), text("i"), text("r"), text("c"), none,
+                                   text("none"), none, store_value::integer(cap)});
+  BOOST_TEST(database.cell("SELECT string_agg(left(id, 1), '' ORDER BY id) FROM oauth_client")
+             == "234");
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -41,6 +41,7 @@ struct two_platforms : store_fixture {
           store_value::text(R"(["canary-7f3a"])"), store_value::text(R"({"x":"canary-7f3a"})"),
           store_value::integer(60'000)}});
     register_server();
+    register_client();
     spend();
     run({mine,
          "budget/create",
@@ -76,6 +77,15 @@ struct two_platforms : store_fixture {
          "mcp_server/pin",
          {text("docs"), text(R"([{"tool":"canary-7f3a","hash":"0000000000000000000000000000000)"
                              R"(000000000000000000000000000000000"}])")}});
+  }
+
+  void register_client() {
+    auto text = [](const std::string& x) { return store_value::text(x); };
+    run({mine,
+         "oauth_client/insert",
+         {text(hash), text(canary), text("https://gw/cb"), text(canary),
+          store_value::secret(canary, hash), text("none"), store_value::null(),
+          store_value::integer(100)}});
   }
 
   void spend() {
@@ -153,8 +163,8 @@ struct two_platforms : store_fixture {
 };
 
 bool reads(std::string_view name) {
-  for (auto verb :
-       {"/find", "/list", "list", "/show", "/transactions", "/holds", "/history", "/result"})
+  for (auto verb : {"/find", "/list", "list", "/show", "/transactions", "/holds", "/history",
+                    "/result", "/scopes"})
     if (name.ends_with(verb))
       return true;
   return false;
@@ -223,6 +233,9 @@ BOOST_FIXTURE_TEST_CASE(no_statement_changes_another_platforms_rows, two_platfor
     {other, "mcp_server/approve", {text("docs"), null, null, text("t")}},
     {other, "mcp_server/save_lists", {text("docs"), text("{}")}},
     {other, "mcp_server/pin", {text("docs"), text(R"([{"tool":"canary-7f3a","hash":"1"}])")}},
+    {other, "oauth_client/use", {text(hash), store_value::integer(100)}},
+    {other, "oauth_client/answered", {text(hash), text(canary)}},
+    {other, "oauth_client/delete", {text(hash), text(canary)}},
     {other, "session/touch", {text(hash), text("1000")}},
     {other, "session/end", {text(hash)}},
     {other, "session/end_app", {text("github")}},

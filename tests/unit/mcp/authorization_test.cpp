@@ -186,7 +186,7 @@ BOOST_AUTO_TEST_CASE(the_issuer_of_an_answer_is_checked_to_the_letter) {
 }
 
 BOOST_AUTO_TEST_CASE(a_plan_survives_being_kept) {
-  oauth_plan plan{"i", "t", "c", "none", "r", "s", true};
+  oauth_plan plan{"i", "t", "c", "none", "r", "s", true, "g"};
   auto back = oauth_plan::from(plan.fields());
   BOOST_TEST((back.fields() == plan.fields()));
   BOOST_TEST(back.sends_issuer);
@@ -203,6 +203,26 @@ BOOST_AUTO_TEST_CASE(registrations_are_read) {
   BOOST_TEST(body.at("redirect_uris").as_array().size() == 1u);
   auto document = *parse_json_object(client_document("https://us/doc", "https://us/cb"));
   BOOST_TEST(document.at("client_id").as_string() == "https://us/doc");
+}
+
+BOOST_AUTO_TEST_CASE(a_registration_belongs_to_an_issuer_and_a_redirect_uri) {
+  auto id = registration_id("https://as.example", "https://gw/cb");
+  BOOST_TEST(id.size() == 64u);
+  BOOST_TEST(registration_id("https://as.example", "https://gw/cb") == id);
+  BOOST_TEST(registration_id("https://as.example/", "https://gw/cb") != id);
+  BOOST_TEST(registration_id("https://as.example", "https://other/cb") != id);
+  auto read = read_registration(
+    {201, {}, R"({"client_id":"c","client_secret":"s","client_secret_expires_at":1700})"});
+  BOOST_TEST(read->expires_at == 1700);
+  BOOST_TEST(is_client_unknown("invalid_client"));
+  BOOST_TEST(!is_client_unknown("invalid_grant"));
+}
+
+BOOST_AUTO_TEST_CASE(a_client_is_registered_for_what_both_sides_can_do) {
+  authorization_server server;
+  BOOST_TEST(choose_registered_method(server) == "none");
+  server.token_auth_methods = {"private_key_jwt", "client_secret_post", "none"};
+  BOOST_TEST(choose_registered_method(server) == "client_secret_post");
 }
 
 BOOST_AUTO_TEST_SUITE_END()
