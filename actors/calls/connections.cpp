@@ -1,10 +1,31 @@
+#include "actors/calls/connect.hpp"
 #include "actors/calls/table.hpp"
 #include "core/base/limits.hpp"
 #include "core/connectors/catalogue.hpp"
 #include "core/connectors/oauth.hpp"
+#include "core/mcp/authorization.hpp"
 
 namespace callboard::calls {
 namespace {
+
+void send_revocation(call_self self, std::uint64_t number, http_request message) {
+  fetch_request fetch;
+  fetch.id = make_fetch_id(self->id(), number);
+  fetch.message = std::move(message);
+  fetch.timeout = limits::token_call_timeout;
+  caf::anon_send(self->state.parts.http, atom::fetch_v, fetch);
+}
+
+/// Likewise at the authorization server of a remote MCP server (RFC 7009).
+void revoke_at_server(call_self self, const json::object& secret,
+                      const connectors::connection_fields& fields) {
+  auto word = [&](const char* key) { return find_string(secret, key).value_or(""); };
+  std::uint64_t number = 0;
+  for (auto& message :
+       mcp::revocation_requests(mcp::oauth_plan::from(fields), word("client_secret"),
+                                word("refresh_token"), word("access_token")))
+    send_revocation(self, ++number, std::move(message));
+}
 
 /// Tells the provider that the tokens are not wanted any more; the answer to the user does not wait
 /// for it (I57).
@@ -12,16 +33,14 @@ void revoke_at_provider(call_self self, const std::string& slug, const store_row
   auto& state = self->state;
   auto app = state.parts.catalogue->find_app(slug);
   auto secret = parse_json_object(row.text("secret"));
-  if (!app || !secret)
+  if (!secret)
     return;
+  auto fields = fields_from(row.text("provider_fields"));
+  if (!app)
+    return revoke_at_server(self, *secret, fields);
   connectors::token_set tokens;
   tokens.access_token = find_string(*secret, "access_token").value_or("");
   tokens.refresh_token = find_string(*secret, "refresh_token").value_or("");
-  connectors::connection_fields fields;
-  if (auto stored = parse_json_object(row.text("provider_fields")))
-    for (auto& member : *stored)
-      if (member.value().is_string())
-        fields.emplace(member.key(), to_std(member.value().get_string()));
   query(
     self, state.parts.store, state.who.platform, "app/find", {store_value::text(slug)},
     [self, app, tokens, fields](store_rows& rows) {
@@ -30,13 +49,8 @@ void revoke_at_provider(call_self self, const std::string& slug, const store_row
       store_row config{rows, 0};
       auto request = connectors::revoke_request(
         *app, {config.text("oauth_client_id"), config.text("secret")}, tokens, fields);
-      if (!request || !*request)
-        return;
-      fetch_request fetch;
-      fetch.id = make_fetch_id(self->id(), 1);
-      fetch.message = std::move(**request);
-      fetch.timeout = limits::token_call_timeout;
-      caf::anon_send(self->state.parts.http, atom::fetch_v, fetch);
+      if (request && *request)
+        send_revocation(self, 1, std::move(**request));
     },
     [](const caf::error&) {});
 }

@@ -138,6 +138,8 @@ void send_to_consent(call_self self, const discovery_ptr& x, const mcp::register
   plan.resource = x->has_metadata ? x->resource.resource : x->server.url;
   plan.scope = scope_to_ask_for(self, *x);
   plan.sends_issuer = x->issuer.sends_issuer;
+  if (is_public(self, x->issuer.revocation_endpoint))
+    plan.revocation_endpoint = x->issuer.revocation_endpoint;
   auto verifier = connectors::make_code_verifier();
   json::object fields;
   for (auto& [key, value] : plan.fields())

@@ -197,6 +197,7 @@ result<authorization_server> read_authorization_server(std::string_view text,
   if (!has(texts(*object, "code_challenge_methods_supported"), "S256"))
     return strange("The authorization server does not offer PKCE with S256.");
   x.registration_endpoint = find_string(*object, "registration_endpoint").value_or("");
+  x.revocation_endpoint = find_string(*object, "revocation_endpoint").value_or("");
   x.token_auth_methods = texts(*object, "token_endpoint_auth_methods_supported");
   x.scopes = texts(*object, "scopes_supported");
   x.client_documents = find_bool(*object, "client_id_metadata_document_supported").value_or(false);
@@ -222,6 +223,7 @@ oauth_plan::fields_map oauth_plan::fields() const {
           {"resource", resource},
           {"scope", scope},
           {"sends_issuer", sends_issuer ? "true" : "false"},
+          {"revocation_endpoint", revocation_endpoint},
           {"registration", registration}};
 }
 
@@ -238,6 +240,7 @@ oauth_plan oauth_plan::from(const fields_map& fields) {
   x.resource = at("resource");
   x.scope = at("scope");
   x.sends_issuer = at("sends_issuer") == "true";
+  x.revocation_endpoint = at("revocation_endpoint");
   x.registration = at("registration");
   return x;
 }
@@ -388,6 +391,21 @@ http_request token_request(const oauth_plan& plan, std::string_view client_secre
   if (!plan.resource.empty())
     fields.emplace_back("resource", plan.resource);
   return client_request(plan, plan.token_endpoint, client_secret, std::move(fields));
+}
+
+std::vector<http_request> revocation_requests(const oauth_plan& plan,
+                                              std::string_view client_secret,
+                                              const std::string& refresh_token,
+                                              const std::string& access_token) {
+  std::vector<http_request> requests;
+  if (plan.revocation_endpoint.empty())
+    return requests;
+  for (auto& [token, hint] :
+       {std::pair{refresh_token, "refresh_token"}, std::pair{access_token, "access_token"}})
+    if (!token.empty())
+      requests.push_back(client_request(plan, plan.revocation_endpoint, client_secret,
+                                        {{"token", token}, {"token_type_hint", hint}}));
+  return requests;
 }
 
 } // namespace callboard::mcp

@@ -53,6 +53,8 @@ struct authorization_server {
   std::string token_endpoint;
   /// Empty when clients cannot register themselves.
   std::string registration_endpoint;
+  /// Empty when tokens cannot be given back (RFC 7009).
+  std::string revocation_endpoint;
   std::vector<std::string> token_auth_methods;
   std::vector<std::string> scopes;
   bool client_documents = false;
@@ -79,6 +81,8 @@ struct oauth_plan {
   std::string resource;
   std::string scope;
   bool sends_issuer = false;
+  /// Empty when the server takes no tokens back.
+  std::string revocation_endpoint;
   /// registration_id of the client; empty when the gateway did not register it.
   std::string registration;
 
@@ -148,5 +152,12 @@ result<void> check_issuer(const oauth_plan& plan, const std::optional<std::strin
 /// A request to the token endpoint; `fields` are those of the grant.
 http_request token_request(const oauth_plan& plan, std::string_view client_secret,
                            std::vector<name_value> fields);
+
+/// Requests that give tokens back (RFC 7009), none when the server takes none back. The refresh
+/// token comes first: many servers end the others with it.
+std::vector<http_request> revocation_requests(const oauth_plan& plan,
+                                              std::string_view client_secret,
+                                              const std::string& refresh_token,
+                                              const std::string& access_token);
 
 } // namespace callboard::mcp

@@ -177,6 +177,52 @@ BOOST_AUTO_TEST_CASE(a_client_that_its_server_has_forgotten_is_forgotten) {
   BOOST_TEST(db->count("oauth_client/delete") == 1u);
 }
 
+BOOST_AUTO_TEST_CASE(who_ends_a_connection_does_not_wait_for_the_servers_to_hear_of_it) {
+  auto connected = [&](const std::string& more) {
+    db->answer("connection/find",
+               {{"id", "c"},
+                {"secret", R"({"access_token":"at","refresh_token":"rt","client_secret":"cs"})"},
+                {"provider_fields",
+                 R"({"client_id":"cid","auth_method":"client_secret_post")" + more + '}'}});
+  };
+  db->answer("connection/deactivate", {{"id", "c"}});
+  web->answer("https://as.test/revoke", {answer_never()});
+  auto end = [&] {
+    client_request x;
+    x.target = endpoint::connection_delete;
+    x.key = user_key;
+    x.path_fields = {{"app", "docs"}};
+    x.method = "DELETE";
+    return serve(std::move(x))->status;
+  };
+  connected("");
+  BOOST_TEST(end() == 204);
+  BOOST_TEST(web->requests.empty());
+  connected(R"(,"revocation_endpoint":"https://as.test/revoke")");
+  BOOST_TEST(end() == 204);
+  auto told = web->requests_to("https://as.test/revoke");
+  BOOST_REQUIRE(told.size() == 2u);
+  BOOST_TEST(field(told.at(0).message.body, "token") == "rt");
+  BOOST_TEST(field(told.at(0).message.body, "token_type_hint") == "refresh_token");
+  BOOST_TEST(field(told.at(0).message.body, "client_secret") == "cs");
+  BOOST_TEST(field(told.at(1).message.body, "token") == "at");
+  BOOST_TEST((told.at(0).timeout <= limits::token_call_timeout));
+}
+
+BOOST_AUTO_TEST_CASE(where_tokens_are_given_back_is_kept_when_it_is_public) {
+  auto kept = [&] {
+    authorize();
+    come_back("state=s&code=c");
+    auto stored = db->calls_of("connection/upsert").back();
+    return to_std(
+      parse_json_object(stored.values.at(6).data)->at("revocation_endpoint").as_string());
+  };
+  issuer("https://as.test", R"(,"revocation_endpoint":"https://as.test/revoke")");
+  BOOST_TEST(kept() == "https://as.test/revoke");
+  issuer("https://as.test", R"(,"revocation_endpoint":"http://10.0.0.1/revoke")");
+  BOOST_TEST(kept().empty());
+}
+
 BOOST_AUTO_TEST_CASE(connecting_anew_asks_for_what_was_there_and_what_was_missing) {
   auto connected = [&](const std::string& issuer) {
     db->answer("connection/scopes",

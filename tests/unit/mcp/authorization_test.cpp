@@ -186,7 +186,7 @@ BOOST_AUTO_TEST_CASE(the_issuer_of_an_answer_is_checked_to_the_letter) {
 }
 
 BOOST_AUTO_TEST_CASE(a_plan_survives_being_kept) {
-  oauth_plan plan{"i", "t", "c", "none", "r", "s", true, "g"};
+  oauth_plan plan{"i", "t", "c", "none", "r", "s", true, "v", "g"};
   auto back = oauth_plan::from(plan.fields());
   BOOST_TEST((back.fields() == plan.fields()));
   BOOST_TEST(back.sends_issuer);
@@ -203,6 +203,24 @@ BOOST_AUTO_TEST_CASE(registrations_are_read) {
   BOOST_TEST(body.at("redirect_uris").as_array().size() == 1u);
   auto document = *parse_json_object(client_document("https://us/doc", "https://us/cb"));
   BOOST_TEST(document.at("client_id").as_string() == "https://us/doc");
+}
+
+BOOST_AUTO_TEST_CASE(tokens_are_given_back_by_the_client_that_got_them) {
+  oauth_plan plan;
+  plan.client_id = "c";
+  plan.auth_method = "client_secret_basic";
+  BOOST_TEST(revocation_requests(plan, "s", "r", "a").empty());
+  plan.revocation_endpoint = "https://as.example/revoke";
+  auto requests = revocation_requests(plan, "s", "r", "a");
+  BOOST_REQUIRE(requests.size() == 2u);
+  BOOST_TEST(requests[0].url == "https://as.example/revoke");
+  BOOST_TEST(requests[0].body == "token=r&token_type_hint=refresh_token");
+  BOOST_TEST(find_header(requests[0].headers, "Authorization").value_or("") == "Basic Yzpz");
+  BOOST_TEST(requests[1].body == "token=a&token_type_hint=access_token");
+  BOOST_TEST(revocation_requests(plan, "s", "", "a").size() == 1u);
+  plan.auth_method = "none";
+  BOOST_TEST(revocation_requests(plan, "", "r", "")[0].body
+             == "token=r&token_type_hint=refresh_token&client_id=c");
 }
 
 BOOST_AUTO_TEST_CASE(a_registration_belongs_to_an_issuer_and_a_redirect_uri) {
