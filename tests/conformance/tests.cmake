@@ -16,6 +16,6 @@ callboard_conformance_test(conformance_fixture fixture_test.py 600)
 callboard_conformance_test(conformance_direct run.py 600 --setups direct*)
 callboard_conformance_test(conformance_driver run_clients.py 600 --without-callboard)
 
-# Through Callboard. Its client scenarios do not all pass yet (README), so that
-# tests/conformance/run_clients.py is run by hand.
+# Through Callboard: as the server of the suite's clients, and as the client of its servers.
 callboard_conformance_test(conformance run.py 1200 --setups gateway)
+callboard_conformance_test(conformance_clients run_clients.py 900)
