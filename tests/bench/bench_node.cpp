@@ -9,6 +9,7 @@
 #include "core/connectors/catalogue.hpp"
 #include "http/edge/routes.hpp"
 #include "storage/connection.hpp"
+#include "tests/bench/echo_server.hpp"
 #include "tests/bench/loopback.hpp"
 
 namespace callboard::bench {
@@ -90,6 +91,8 @@ void bench_node::make_platform() {
       {kept, kept, kept, kept, store_value::integer(0), kept, kept, kept, text("bench"), kept});
   run(platform_, "wallet/topup", {store_value::integer(money), kept, kept, kept});
   run({}, "tool_price/set", {text("global"), text(""), store_value::integer(100), text("bench")});
+  run({}, "tool_price/set",
+      {text("tool"), text(echo_server::free_tool), store_value::integer(0), text("bench")});
   run(platform_, "app/activate",
       {text(uuid4()), text("github"), kept, text("client"), store_value::secret("s", "github"),
        text("https://platform.test/done"), kept, kept, text("bench")});
@@ -124,13 +127,13 @@ void bench_node::add_user() {
   }
 }
 
-bench_session bench_node::open_session() {
+bench_session bench_node::open_session(const std::string& app) {
   constexpr std::string_view field = "mcp-session-id: ";
   if (sessions_of_newest_++ == sessions_per_user)
     add_user();
   plain_client client{mcp_port()};
   client.send(post_request(
-    "/mcp/github", newest_key_,
+    "/mcp/" + app, newest_key_,
     R"({"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-06-18",)"
     R"("capabilities":{},"clientInfo":{"name":"bench","version":"1"}}})"));
   auto answer = client.receive();
@@ -138,7 +141,15 @@ bench_session bench_node::open_session() {
   if (at == std::string::npos)
     throw std::runtime_error{"no session: " + answer};
   at += field.size();
-  return {answer.substr(at, answer.find('\r', at) - at), newest_key_};
+  return {answer.substr(at, answer.find('\r', at) - at), newest_key_, app};
+}
+
+void bench_node::add_server(const std::string& slug, const std::string& url) {
+  constexpr std::int64_t servers_max = 10;
+  auto none = store_value::null();
+  run(platform_, "mcp_server/insert",
+      {text(slug), text(slug), text(url), text("none"), none, none, text("{}"), none, text(""),
+       text("bench"), store_value::integer(servers_max)});
 }
 
 std::uint64_t bench_node::paid_calls() const {
@@ -169,7 +180,7 @@ std::string post_request(std::string_view path, const std::string& key, std::str
 
 std::string rpc_request(const bench_session& session, std::string_view body) {
   return post_request(
-    "/mcp/github", session.key, body,
+    "/mcp/" + session.app, session.key, body,
     fmt::format("Mcp-Session-Id: {}\r\nMCP-Protocol-Version: 2025-06-18\r\n", session.id));
 }
 

@@ -20,12 +20,13 @@ namespace callboard::bench {
 struct bench_session {
   std::string id;
   std::string key;
+  std::string app;
 };
 
 /// A node in this process as `callboard serve` runs it: an embedded PostgreSQL with its usual
 /// durability, the actors, the api and the mcp listener. Its world: one platform without free
-/// calls, with much money and a price for every tool; GitHub and the default model point to an
-/// upstream of ours. Throws when anything of that fails.
+/// calls, with much money and a price for every tool but echo_server::free_tool; GitHub and the
+/// default model point to an upstream of ours. Throws when anything of that fails.
 class bench_node {
 public:
   bench_node(const std::filesystem::path& data_dir, const std::string& upstream_url);
@@ -44,9 +45,12 @@ public:
   const principal& user() const { return user_; }
   const std::string& user_key() const { return user_key_; }
 
-  /// Opens a session on /mcp/github the way a client does. Each user holds a few only, so that
+  /// Opens a session on /mcp/{app} the way a client does. Each user holds a few only, so that
   /// nobody reaches the cap.
-  bench_session open_session();
+  bench_session open_session(const std::string& app = "github");
+
+  /// Makes a remote MCP server an app of the platform.
+  void add_server(const std::string& slug, const std::string& url);
 
   /// Paid tool calls in the ledger, each with its log row. Throws when a free call was used or an
   /// invariant of the money is violated: what was measured was not the paid path then.
@@ -82,7 +86,7 @@ private:
 std::string post_request(std::string_view path, const std::string& key, std::string_view body,
                          std::string_view more_fields = {});
 
-/// The bytes of a JSON-RPC request in a session of /mcp/github.
+/// The bytes of a JSON-RPC request in a session.
 std::string rpc_request(const bench_session& session, std::string_view body);
 
 } // namespace callboard::bench

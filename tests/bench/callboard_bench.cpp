@@ -23,7 +23,7 @@ struct group {
 
 constexpr group groups[] = {
   {"edge", measure_edge},         {"tools", measure_tool_calls}, {"debits", measure_debits},
-  {"token", measure_first_token}, {"memory", measure_memory},
+  {"token", measure_first_token}, {"gateway", measure_gateway},  {"memory", measure_memory},
 };
 
 bool is_wanted(const bench_settings& settings, std::string_view name) {
@@ -89,7 +89,8 @@ int main(int argc, char** argv) {
   app.add_option("--streams", settings.streams, "Idle event streams, at most as many as sessions");
   app.add_option("--first-tokens", settings.first_tokens, "Answers of the model");
   app.add_option("--starts", settings.starts, "Starts of the binary");
-  app.add_option("--only", settings.only, "Groups: edge, tools, debits, token, memory, start");
+  app.add_option("--only", settings.only,
+                 "Groups: edge, tools, debits, token, gateway, memory, start");
   app.add_flag("--smoke", smoke, "Everything once and tiny: does it still run?");
   CLI11_PARSE(app, argc, argv);
   settings.length = std::chrono::milliseconds{milliseconds};

@@ -1,15 +1,8 @@
 #include "tests/bench/instant_upstream.hpp"
 
-#include <array>
-#include <ctime>
-#include <memory>
-#include <unordered_map>
+#include <string_view>
 
 #include <fmt/format.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <sys/epoll.h>
-#include <sys/socket.h>
 
 namespace callboard::bench {
 namespace {
@@ -48,80 +41,15 @@ std::string completion_answer() {
          + chunk("data: [DONE]\n\n") + "0\r\n\r\n";
 }
 
-struct peer {
-  socket_handle socket;
-  std::string buffer;
-};
-
-/// False when the connection is over.
-bool serve_peer(peer& x) {
+std::string answer_to(std::string_view request) {
   static const std::string issue = issue_answer();
   static const std::string completion = completion_answer();
-  std::array<char, 16384> piece{};
-  auto n = ::recv(x.socket.fd(), piece.data(), piece.size(), 0);
-  if (n <= 0)
-    return false;
-  x.buffer.append(piece.data(), static_cast<std::size_t>(n));
-  while (auto length = message_length(x.buffer)) {
-    auto target = std::string_view{x.buffer}.substr(0, x.buffer.find("\r\n"));
-    auto& answer = target.find("/chat/completions") == std::string_view::npos ? issue : completion;
-    if (::send(x.socket.fd(), answer.data(), answer.size(), MSG_NOSIGNAL)
-        != static_cast<ssize_t>(answer.size()))
-      return false;
-    x.buffer.erase(0, *length);
-  }
-  return true;
+  auto target = request.substr(0, request.find("\r\n"));
+  return target.find("/chat/completions") == std::string_view::npos ? issue : completion;
 }
 
 } // namespace
 
-instant_upstream::instant_upstream() : listener_(listen_loopback(port_)) {
-  thread_ = std::thread{[this] { serve(); }};
-}
-
-instant_upstream::~instant_upstream() {
-  stops_ = true;
-  thread_.join();
-}
-
-double instant_upstream::cpu_seconds() const {
-  clockid_t which{};
-  timespec now{};
-  if (pthread_getcpuclockid(thread_.native_handle(), &which) != 0
-      || clock_gettime(which, &now) != 0)
-    return 0;
-  return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) / 1e9;
-}
-
-void instant_upstream::serve() {
-  socket_handle poll{epoll_create1(EPOLL_CLOEXEC)};
-  std::unordered_map<int, peer> peers;
-  auto watch = [&](int fd) {
-    epoll_event event{};
-    event.events = EPOLLIN;
-    event.data.fd = fd;
-    epoll_ctl(poll.fd(), EPOLL_CTL_ADD, fd, &event);
-  };
-  watch(listener_.fd());
-  std::array<epoll_event, 64> events{};
-  while (!stops_) {
-    auto n = epoll_wait(poll.fd(), events.data(), static_cast<int>(events.size()), 50);
-    for (int i = 0; i < n; ++i) {
-      auto fd = events[static_cast<std::size_t>(i)].data.fd;
-      if (fd != listener_.fd()) {
-        if (!serve_peer(peers[fd]))
-          peers.erase(fd);
-        continue;
-      }
-      int fresh = ::accept4(fd, nullptr, nullptr, SOCK_CLOEXEC);
-      if (fresh < 0)
-        continue;
-      int on = 1;
-      setsockopt(fresh, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-      peers[fresh].socket = socket_handle{fresh};
-      watch(fresh);
-    }
-  }
-}
+instant_upstream::instant_upstream() : loopback_server(answer_to) {}
 
 } // namespace callboard::bench

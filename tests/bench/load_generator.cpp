@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 #include <stdexcept>
+#include <string_view>
 
 #include <sys/epoll.h>
 #include <sys/resource.h>
@@ -56,8 +57,12 @@ double cpu_seconds(bool this_thread_only) {
 class load {
 public:
   explicit load(const load_plan& plan) : plan_(plan), poll_(epoll_create1(EPOLL_CLOEXEC)) {
-    for (auto& request : plan.requests)
-      peers_.push_back({connect_loopback(plan.port), {}, {}, &request});
+    for (std::size_t i = 0; i < plan.requests.size(); ++i)
+      peers_.push_back({connect_loopback(plan.port),
+                        {},
+                        {},
+                        &plan.requests[i],
+                        plan.echoes.empty() ? std::string_view{} : plan.echoes.at(i)});
     for (auto& x : peers_) {
       epoll_event event{};
       event.events = EPOLLIN;
@@ -88,6 +93,7 @@ private:
     std::string buffer;
     clock::time_point sent_at;
     const std::string* request;
+    std::string_view echo;
     bool waits = false;
   };
 
@@ -123,7 +129,8 @@ private:
   void count(const peer& x) {
     ++result_.answers;
     latencies_.add(clock::now() - x.sent_at);
-    if (status_of_response(x.buffer) == 200 && x.buffer.find(plan_.expected) != std::string::npos)
+    if (status_of_response(x.buffer) == 200 && x.buffer.find(plan_.expected) != std::string::npos
+        && x.buffer.find(x.echo) != std::string::npos)
       return;
     if (result_.failures++ == 0)
       result_.first_failure = x.buffer.substr(0, 600);

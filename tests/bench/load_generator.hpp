@@ -15,6 +15,9 @@ struct load_plan {
   std::vector<std::string> requests;
   /// An answer without this text, or with another status than 200, is a failure.
   std::string expected;
+  /// What the answers on each connection must hold beside it, one an entry; empty when nothing is
+  /// asked of single connections.
+  std::vector<std::string> echoes = {};
   /// Answers that come earlier are not counted.
   std::chrono::milliseconds warm_up{300};
   std::chrono::milliseconds length{3000};

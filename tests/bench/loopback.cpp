@@ -17,8 +17,6 @@
 namespace callboard::bench {
 namespace {
 
-constexpr std::string_view length_name = "\r\ncontent-length:";
-
 [[noreturn]] void fail(const char* what) {
   throw std::system_error{errno, std::generic_category(), what};
 }
@@ -29,22 +27,6 @@ sockaddr_in loopback_address(std::uint16_t port) {
   at.sin_port = htons(port);
   at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   return at;
-}
-
-std::size_t content_length(std::string_view head) {
-  for (auto at = head.find("\r\n"); at != std::string_view::npos; at = head.find("\r\n", at + 2)) {
-    auto line = head.substr(at);
-    if (line.size() < length_name.size()
-        || strncasecmp(line.data(), length_name.data(), length_name.size()) != 0)
-      continue;
-    line.remove_prefix(length_name.size());
-    while (!line.empty() && line.front() == ' ')
-      line.remove_prefix(1);
-    std::size_t length = 0;
-    std::from_chars(line.data(), line.data() + line.size(), length);
-    return length;
-  }
-  return 0;
 }
 
 } // namespace
@@ -83,11 +65,29 @@ socket_handle listen_loopback(std::uint16_t& port) {
   return x;
 }
 
+std::optional<std::string_view> field_of(std::string_view message, std::string_view name) {
+  auto end = message.find("\r\n\r\n");
+  for (auto at = message.find("\r\n"); at < end; at = message.find("\r\n", at + 2)) {
+    auto line = message.substr(at + 2, message.find("\r\n", at + 2) - at - 2);
+    if (line.size() <= name.size() || line[name.size()] != ':'
+        || strncasecmp(line.data(), name.data(), name.size()) != 0)
+      continue;
+    line.remove_prefix(name.size() + 1);
+    while (!line.empty() && line.front() == ' ')
+      line.remove_prefix(1);
+    return line;
+  }
+  return std::nullopt;
+}
+
 std::optional<std::size_t> message_length(std::string_view buffer) {
   auto head = buffer.find("\r\n\r\n");
   if (head == std::string_view::npos)
     return std::nullopt;
-  auto total = head + 4 + content_length(buffer.substr(0, head + 2));
+  std::size_t body = 0;
+  if (auto length = field_of(buffer, "Content-Length"))
+    std::from_chars(length->data(), length->data() + length->size(), body);
+  auto total = head + 4 + body;
   return buffer.size() < total ? std::nullopt : std::optional{total};
 }
 

@@ -30,6 +30,9 @@ socket_handle connect_loopback(std::uint16_t port);
 /// A listening socket on a free port of 127.0.0.1; `port` is set to it. Throws.
 socket_handle listen_loopback(std::uint16_t& port);
 
+/// The value of a header field of an HTTP/1.1 message whose head is complete, or nothing.
+std::optional<std::string_view> field_of(std::string_view message, std::string_view name);
+
 /// Bytes of the first whole HTTP/1.1 message in `buffer`, or nothing while it is not complete.
 /// Knows Content-Length only; a message without one has no body.
 std::optional<std::size_t> message_length(std::string_view buffer);

@@ -10,16 +10,21 @@ add_executable(callboard_bench
   bench/bench_table.cpp
   bench/callboard_bench.cpp
   bench/debit_bench.cpp
+  bench/echo_server.cpp
   bench/edge_bench.cpp
   bench/first_token_bench.cpp
+  bench/gateway_bench.cpp
   bench/instant_upstream.cpp
   bench/load_generator.cpp
   bench/loopback.cpp
+  bench/loopback_server.cpp
   bench/memory_bench.cpp
+  bench/nginx_proxy.cpp
   bench/request_window.cpp
   bench/start_bench.cpp
   bench/tool_call_bench.cpp)
-target_compile_definitions(callboard_bench PRIVATE CALLBOARD_BINARY="$<TARGET_FILE:callboard>")
+target_compile_definitions(callboard_bench PRIVATE CALLBOARD_BINARY="$<TARGET_FILE:callboard>"
+  CALLBOARD_BENCH_FOLDER="${CMAKE_CURRENT_LIST_DIR}")
 target_link_libraries(callboard_bench PRIVATE bench_bare_restinio callboard_node callboard_test_postgres
   callboard_flags spdlog::spdlog CLI11::CLI11)
 add_dependencies(callboard_bench callboard)
