@@ -42,8 +42,10 @@ std::optional<std::string> mirror_problem(const std::string& tools, const json::
     if (!schema)
       continue;
     auto* arguments = find_object(call, "arguments");
-    return mcp::check_mirrored(mirrored, mcp::mirrored_parameters(*schema),
-                               arguments ? *arguments : json::object{});
+    auto properties = mcp::mirrored_properties(*schema);
+    if (!properties) // such a tool is not offered
+      continue;
+    return mcp::check_mirrored(mirrored, *properties, arguments ? *arguments : json::object{});
   }
   return std::nullopt;
 }

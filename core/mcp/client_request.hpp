@@ -79,26 +79,4 @@ http_headers stateless_headers(std::string_view method, std::string_view params,
 /// Headers of the session era after `initialize`; `session` may be empty.
 http_headers session_headers(std::string_view session, std::string_view version);
 
-/// A value as the headers of 2026-07-28 carry it: as it is when it is plain ASCII without blanks at
-/// its ends, else `=?base64?...?=`.
-std::string encode_header_value(std::string_view value);
-
-// -- tool parameters in headers (SEP-2243) ------------------------------------
-
-/// A property of a tool's arguments that is mirrored into a header.
-struct mirrored_property {
-  /// From the root of the arguments.
-  std::vector<std::string> path;
-  /// With its prefix: "Mcp-Param-Region".
-  std::string header;
-};
-
-/// The mirrored properties of an inputSchema. errc::upstream_failed, with the reason, when an
-/// `x-mcp-header` breaks a rule: the tool must not be offered then.
-result<std::vector<mirrored_property>> mirrored_properties(const json::object& input_schema);
-
-/// The headers of a call. Absent and null values have none.
-http_headers mirror_arguments(const std::vector<mirrored_property>& properties,
-                              const json::object& arguments);
-
 } // namespace callboard::mcp

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/base/error.hpp"
 #include "core/base/http_message.hpp"
 #include "core/base/json.hpp"
 
@@ -18,27 +19,26 @@ std::optional<std::string> decode_mirrored(std::string_view value);
 /// The header value that stands for a text; undone by decode_mirrored.
 std::string encode_mirrored(std::string_view text);
 
-/// A property of a tool's input that clients repeat in `Mcp-Param-<name>`.
-struct mirrored_parameter {
-  /// The value of `x-mcp-header`.
-  std::string name;
+/// A property of a tool's arguments that clients repeat in a header field.
+struct mirrored_property {
   /// Member by member from the arguments to the value.
   std::vector<std::string> path;
+  /// With its prefix: "Mcp-Param-Region".
+  std::string header;
 };
 
-/// Properties of one tool that are looked at, and how deep they may lie: an input schema is a
-/// stranger's.
-inline constexpr std::size_t mirrored_parameters_max = 32;
-inline constexpr std::size_t mirrored_depth_max = 8;
+/// The properties of an inputSchema that carry `x-mcp-header`. errc::upstream_failed, with the
+/// reason, when one breaks a rule: the tool must not be offered then.
+result<std::vector<mirrored_property>> mirrored_properties(const json::object& input_schema);
 
-/// The properties of an input schema that carry `x-mcp-header`, reachable through `properties`
-/// alone. Annotations whose value cannot be part of a header name are left out.
-std::vector<mirrored_parameter> mirrored_parameters(const json::object& input_schema);
+/// The header fields of a call. Absent and null values have none.
+http_headers mirror_arguments(const std::vector<mirrored_property>& properties,
+                              const json::object& arguments);
 
 /// What is wrong with the Mcp-Param-* fields of a call, for a human; nothing when they are right:
 /// there exactly when the value is there and not null, and equal to it, integers by their number.
 std::optional<std::string> check_mirrored(const http_headers& headers,
-                                          const std::vector<mirrored_parameter>& parameters,
+                                          const std::vector<mirrored_property>& properties,
                                           const json::object& arguments);
 
 } // namespace callboard::mcp

@@ -9,6 +9,7 @@
 
 #include "core/base/error.hpp"
 #include "core/mcp/client_request.hpp"
+#include "core/mcp/mirror.hpp"
 
 /// Lists of a remote server, as they come and as they are offered.
 namespace callboard::mcp {

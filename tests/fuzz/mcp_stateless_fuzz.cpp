@@ -32,7 +32,10 @@ void read_request(stateless_request x, const http_headers& headers) {
     require(static_cast<bool>(parse_json(encode_acknowledged(x.id, *filter))));
   static_cast<void>(request_digest(x.params));
   static_cast<void>(page_of({}, "tools", x.params));
-  static_cast<void>(check_mirrored(headers, mirrored_parameters(x.params), x.params));
+  if (auto properties = mirrored_properties(x.params)) {
+    static_cast<void>(check_mirrored(headers, *properties, x.params));
+    static_cast<void>(mirror_arguments(*properties, x.params));
+  }
   static_cast<void>(session_result(x.params));
   static_cast<void>(take_input(x.params));
 }

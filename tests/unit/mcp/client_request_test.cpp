@@ -67,46 +67,6 @@ BOOST_AUTO_TEST_CASE(names_are_repeated_in_headers) {
   BOOST_TEST(header(stateless_headers("tools/list", "{}"), "mcp-name") == "(none)");
 }
 
-BOOST_AUTO_TEST_CASE(header_values_are_encoded_where_they_must_be) {
-  BOOST_TEST(encode_header_value("us-west1") == "us-west1");
-  BOOST_TEST(encode_header_value("Hello, 世界") == "=?base64?SGVsbG8sIOS4lueVjA==?=");
-  BOOST_TEST(encode_header_value(" padded ") == "=?base64?IHBhZGRlZCA=?=");
-  BOOST_TEST(encode_header_value("line1\nline2") == "=?base64?bGluZTEKbGluZTI=?=");
-  BOOST_TEST(encode_header_value("=?base64?literal?=") == "=?base64?PT9iYXNlNjQ/bGl0ZXJhbD89?=");
-  BOOST_TEST(encode_header_value("").empty());
-}
-
-BOOST_AUTO_TEST_CASE(arguments_are_mirrored_from_their_exact_place) {
-  auto properties = mirrored_properties(object(
-    R"({"type":"object","properties":{"region":{"type":"string","x-mcp-header":"Region"},
-        "deep":{"type":"object","properties":{"n":{"type":"integer","x-mcp-header":"N"},
-        "flag":{"type":"boolean","x-mcp-header":"Flag"}}}}})"));
-  BOOST_REQUIRE(properties);
-  auto headers =
-    mirror_arguments(*properties, object(R"({"region":"eu","deep":{"n":-7,"flag":true},"n":1})"));
-  BOOST_TEST(header(headers, "mcp-param-region") == "eu");
-  BOOST_TEST(header(headers, "mcp-param-n") == "-7");
-  BOOST_TEST(header(headers, "mcp-param-flag") == "true");
-  BOOST_TEST(mirror_arguments(*properties, object(R"({"region":null,"deep":[]})")).empty());
-}
-
-BOOST_AUTO_TEST_CASE(a_broken_annotation_refuses_the_tool) {
-  for (auto schema :
-       {R"({"properties":{"a":{"type":"string","x-mcp-header":""}}})",
-        R"({"properties":{"a":{"type":"string","x-mcp-header":"a b"}}})",
-        R"({"properties":{"a":{"type":"number","x-mcp-header":"A"}}})",
-        R"({"properties":{"a":{"type":"object","x-mcp-header":"A"}}})",
-        R"({"properties":{"a":{"type":"string","x-mcp-header":5}}})",
-        R"({"properties":{"a":{"type":"string","x-mcp-header":"A"},
-            "b":{"type":"string","x-mcp-header":"a"}}})",
-        R"({"properties":{"a":{"type":"array","items":{"type":"string","x-mcp-header":"A"}}}})",
-        R"({"oneOf":[{"properties":{"a":{"type":"string","x-mcp-header":"A"}}}]})",
-        R"({"$defs":{"d":{"type":"string","x-mcp-header":"A"}}})"})
-    BOOST_TEST(!mirrored_properties(object(schema)), schema);
-  BOOST_TEST(
-    mirrored_properties(object(R"({"properties":{"x-mcp-header":{"type":"string"}}})"))->empty());
-}
-
 BOOST_AUTO_TEST_CASE(a_handshake_and_an_error_are_well_formed) {
   auto params = object(initialize_params_text(session_version_newest, "", R"({"name":"c"})"));
   BOOST_TEST(params.at("protocolVersion").as_string() == "2025-11-25");

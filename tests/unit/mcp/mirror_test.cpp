@@ -5,6 +5,12 @@
 using namespace callboard;
 using namespace callboard::mcp;
 
+namespace {
+
+json::object object(const std::string& text) { return json::parse(text).as_object(); }
+
+} // namespace
+
 BOOST_AUTO_TEST_SUITE(mirror_test)
 
 BOOST_AUTO_TEST_CASE(values_that_a_header_cannot_hold_are_wrapped) {
@@ -18,6 +24,7 @@ BOOST_AUTO_TEST_CASE(values_that_a_header_cannot_hold_are_wrapped) {
     {" padded ", "=?base64?IHBhZGRlZCA=?="},
     {"line1\nline2", "=?base64?bGluZTEKbGluZTI=?="},
     {"=?base64?literal?=", "=?base64?PT9iYXNlNjQ/bGl0ZXJhbD89?="},
+    {"a\tb", "=?base64?YQli?="},
     {"", ""},
   };
   for (auto& x : rows) {
@@ -31,19 +38,48 @@ BOOST_AUTO_TEST_CASE(values_that_a_header_cannot_hold_are_wrapped) {
   BOOST_TEST(*decode_mirrored("=?BASE64?YQ==?=") == "=?BASE64?YQ==?=");
 }
 
-BOOST_AUTO_TEST_CASE(only_properties_reachable_through_properties_count) {
-  auto schema = json::parse(R"({"type":"object","properties":{
-    "region":{"type":"string","x-mcp-header":"Region"},
-    "plain":{"type":"string"},
-    "bad":{"type":"string","x-mcp-header":"a b"},
-    "options":{"type":"object","properties":{"limit":{"type":"integer","x-mcp-header":"Limit"}}},
-    "list":{"type":"array","items":{"type":"string","x-mcp-header":"Item"}}}})")
-                  .as_object();
-  auto found = mirrored_parameters(schema);
-  BOOST_REQUIRE(found.size() == 2u);
-  BOOST_TEST(found[0].name == "Region");
-  BOOST_TEST(found[1].name == "Limit");
-  BOOST_TEST(found[1].path.size() == 2u);
+BOOST_AUTO_TEST_CASE(arguments_are_mirrored_from_their_exact_place) {
+  auto properties = mirrored_properties(object(
+    R"({"type":"object","properties":{"region":{"type":"string","x-mcp-header":"Region"},
+        "plain":{"type":"string"},
+        "deep":{"type":"object","properties":{"n":{"type":"integer","x-mcp-header":"N"},
+        "flag":{"type":"boolean","x-mcp-header":"Flag"}}}}})"));
+  BOOST_REQUIRE(properties);
+  BOOST_REQUIRE(properties->size() == 3u);
+  auto arguments = object(R"({"region":"eu","deep":{"n":-7,"flag":true},"n":1,"plain":"x"})");
+  auto headers = mirror_arguments(*properties, arguments);
+  BOOST_TEST(headers.size() == 3u);
+  BOOST_TEST(find_header(headers, "mcp-param-region").value_or("") == "eu");
+  BOOST_TEST(find_header(headers, "mcp-param-n").value_or("") == "-7");
+  BOOST_TEST(find_header(headers, "mcp-param-flag").value_or("") == "true");
+  BOOST_TEST(mirror_arguments(*properties, object(R"({"region":null,"deep":[]})")).empty());
+  // What one side of the gateway writes the other accepts.
+  BOOST_TEST(!check_mirrored(headers, *properties, arguments).has_value());
+  headers.pop_back();
+  BOOST_TEST(check_mirrored(headers, *properties, arguments).has_value());
+}
+
+BOOST_AUTO_TEST_CASE(a_broken_annotation_refuses_the_tool) {
+  for (auto schema :
+       {R"({"properties":{"a":{"type":"string","x-mcp-header":""}}})",
+        R"({"properties":{"a":{"type":"string","x-mcp-header":"a b"}}})",
+        R"({"properties":{"a":{"type":"number","x-mcp-header":"A"}}})",
+        R"({"properties":{"a":{"type":"object","x-mcp-header":"A"}}})",
+        R"({"properties":{"a":{"type":"string","x-mcp-header":5}}})",
+        R"({"properties":{"a":{"type":"string","x-mcp-header":"A"},
+            "b":{"type":"string","x-mcp-header":"a"}}})",
+        R"({"properties":{"a":{"type":"array","items":{"type":"string","x-mcp-header":"A"}}}})",
+        R"({"oneOf":[{"properties":{"a":{"type":"string","x-mcp-header":"A"}}}]})",
+        R"({"$defs":{"d":{"type":"string","x-mcp-header":"A"}}})"})
+    BOOST_TEST(!mirrored_properties(object(schema)), schema);
+  BOOST_TEST(
+    mirrored_properties(object(R"({"properties":{"x-mcp-header":{"type":"string"}}})"))->empty());
+  auto longest = [](std::size_t bytes) {
+    return object(R"({"properties":{"a":{"type":"string","x-mcp-header":")"
+                  + std::string(bytes, 'x') + R"("}}})");
+  };
+  BOOST_TEST(mirrored_properties(longest(96))->size() == 1u);
+  BOOST_TEST(!mirrored_properties(longest(97)));
 }
 
 BOOST_AUTO_TEST_CASE(a_parameter_header_is_there_exactly_when_its_value_is) {
@@ -72,17 +108,17 @@ BOOST_AUTO_TEST_CASE(a_parameter_header_is_there_exactly_when_its_value_is) {
     {"=?base64?%%?=", R"({"v":"ä"})", false},
     {"[]", R"({"v":[]})", false},
   };
-  const std::vector<mirrored_parameter> parameters{{"V", {"v"}}};
+  const std::vector<mirrored_property> properties{{{"v"}, "Mcp-Param-V"}};
   for (auto& x : rows) {
     http_headers headers{{"Mcp-Param-Other", "ignored"}};
     if (x.header)
       headers.push_back({"mcp-param-v", x.header});
     auto arguments = json::parse(x.arguments).as_object();
-    BOOST_TEST(!check_mirrored(headers, parameters, arguments).has_value() == x.good,
+    BOOST_TEST(!check_mirrored(headers, properties, arguments).has_value() == x.good,
                x.arguments << " with " << (x.header ? x.header : "none"));
   }
   http_headers twice{{"Mcp-Param-V", "eu"}, {"Mcp-Param-V", "eu"}};
-  BOOST_TEST(check_mirrored(twice, parameters, {{"v", "eu"}}).has_value());
+  BOOST_TEST(check_mirrored(twice, properties, {{"v", "eu"}}).has_value());
 }
 
 BOOST_AUTO_TEST_SUITE_END()
