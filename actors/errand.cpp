@@ -170,7 +170,7 @@ void errand_state::call_tool(const std::string& app) {
                json::serialize(call->arguments),
                what.hold.empty() ? hold_id{uuid4()} : what.hold,
                what.request};
-  job.keyed = what.durable;
+  job.keyed = what.keyed;
   job.is_request = true;
   self->request(tool, limits::tool_call_timeout, atom::run_v, job)
     .then(
@@ -361,12 +361,12 @@ caf::error name_keyed_call(relay_request& what, const json::object& params,
     return key.error();
   if (!*key)
     return {};
-  auto place = "tools/call " + what.app;
+  std::string input;
   for (auto* member : {"inputResponses", "requestState"})
-    if (auto* input = find(params, member))
-      place += ' ' + to_hex(sha256(json::serialize(*input)));
-  what.hold = {idempotency::operation_of({what.who.platform, what.who.end_user, place}, **key)};
-  what.durable = true;
+    if (auto* given = find(params, member))
+      input += (input.empty() ? "" : " ") + to_hex(sha256(json::serialize(*given)));
+  what.hold = idempotency::hold_of_call(what.who, what.app, **key, input);
+  what.keyed = true;
   return {};
 }
 

@@ -124,8 +124,7 @@ void exchange_state::call_catalogue() {
   tool_job job{post->who, post->app,     call->name, json::serialize(call->arguments),
                {uuid4()}, post->call->id};
   if (*repeat_key) {
-    job.hold = {idempotency::operation_of(
-      {job.who.platform, job.who.end_user, "tools/call " + job.app}, **repeat_key)};
+    job.hold = idempotency::hold_of_call(job.who, job.app, **repeat_key);
     job.keyed = true;
   }
   job.is_request = true;

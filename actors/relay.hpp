@@ -50,7 +50,7 @@ struct relay_request {
   hold_id hold;
   /// The call has an idempotency key, from which `hold` derives: one that was made and paid for
   /// before is answered again, one that came to nothing is tried again.
-  bool durable = false;
+  bool keyed = false;
   /// A loop made the call, which its client's rate limits have counted already.
   bool within_loop = false;
 };
@@ -59,7 +59,7 @@ template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, relay_request& x) {
   return f(caf::meta::type_name("callboard::relay_request"), x.number, x.who, x.app, x.method,
            x.params, x.takes_input_required, x.capabilities, x.client, x.log_level, x.mirrored,
-           x.request, x.hold, x.durable, x.within_loop);
+           x.request, x.hold, x.keyed, x.within_loop);
 }
 
 /// Why a request has no result: an error of the remote server, to be passed on as it is, or one of

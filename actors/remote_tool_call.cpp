@@ -26,7 +26,7 @@ relay_request relay_of(const tool_job& job) {
   x.params = std::move(params).finish();
   x.request = job.request;
   x.hold = job.hold;
-  x.durable = job.keyed;
+  x.keyed = job.keyed;
   x.within_loop = !job.is_request;
   return x;
 }

@@ -284,8 +284,7 @@ void session_state::call_tool(const exchange_ptr& x, const mcp::rpc_request& req
                {uuid4()},    x->post->call->id};
   if (*repeat_key) {
     // Sent again, the message has another id (facts reliability.md 4.1): the key tells.
-    job.hold = {idempotency::operation_of(
-      {job.who.platform, job.who.end_user, "tools/call " + job.app}, **repeat_key)};
+    job.hold = idempotency::hold_of_call(job.who, job.app, **repeat_key);
     job.keyed = true;
   }
   job.is_request = true;

@@ -322,7 +322,7 @@ void upstream_state::finish(call_id id, outcome out) {
     args.parts.metrics->count_tool_call("remote", !error_text.empty());
   if (!x->hold)
     return deliver(id, std::move(out));
-  auto kept = charge && x->request.durable ? std::get<std::string>(out) : std::string{};
+  auto kept = charge && x->request.keyed ? std::get<std::string>(out) : std::string{};
   settle(id, charge, error_text, std::move(kept),
          [this, id, out = std::move(out)]() mutable { deliver(id, std::move(out)); });
 }

@@ -28,7 +28,7 @@ admission admission_for(const relay_request& request, const std::string& tool_te
   what.subject = name.empty() ? tool_text : name;
   what.app = request.app;
   what.request = request.request;
-  what.durable = request.durable;
+  what.durable = request.keyed;
   what.ttl = hold_ttl;
   what.counted_requests = request.within_loop ? 0 : 1;
   return what;
@@ -55,7 +55,7 @@ void upstream_state::admit(call_id id) {
 void upstream_state::take_ticket(call_id id, const tenant_actor& tenant,
                                  const hold_ticket& ticket) {
   auto* x = find(id);
-  bool keyed = x && x->request.durable;
+  bool keyed = x && x->request.keyed;
   if (!x) { // cancelled meanwhile
     give_back(tenant, ticket);
   } else if (ticket.existed == 0 || (ticket.existed == 'P' && !keyed)) {

@@ -1,6 +1,7 @@
 #include "core/base/idempotency.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -39,6 +40,14 @@ result<std::optional<std::string>> key_of(const json::object& meta, const http_h
 std::string operation_of(const scope& where, std::string_view key) {
   return uuid5(where.platform.value,
                fmt::format("{}\n{}\n{}", where.end_user.value, where.place, key));
+}
+
+hold_id hold_of_call(const principal& caller, std::string_view app, std::string_view key,
+                     std::string_view input) {
+  auto place = fmt::format("tools/call {}", app);
+  if (!input.empty())
+    place += fmt::format(" {}", input);
+  return {operation_of({caller.platform, caller.end_user, std::move(place)}, key)};
 }
 
 bool ends_operation(int status, const http_headers& headers) {

@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 
+#include "core/base/api_key.hpp"
 #include "core/base/error.hpp"
 #include "core/base/http_message.hpp"
 #include "core/base/ids.hpp"
@@ -42,6 +43,12 @@ struct scope {
 /// The operation that a key names within a scope, as a UUID: the ids of what it makes derive from
 /// it, so that a repetition finds them.
 std::string operation_of(const scope& where, std::string_view key);
+
+/// The hold of a keyed tools/call at the MCP endpoint of an app ("*" for all): whoever is asked for
+/// the same call, of whatever era, finds the same hold. `input` tells calls apart that go on with
+/// what the client was asked for, and is empty for others.
+hold_id hold_of_call(const principal& caller, std::string_view app, std::string_view key,
+                     std::string_view input = {});
 
 /// Whether an answer ends its operation, so that it is given again to whoever repeats the request.
 /// A refusal does not, and neither does an outage: nothing was done then, or what was done is found

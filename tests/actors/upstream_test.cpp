@@ -344,7 +344,7 @@ BOOST_AUTO_TEST_CASE(a_keyed_call_that_was_paid_for_is_answered_again_without_th
   speak(era::stateless);
   auto x = tool_request(1);
   x.hold = {"55555555-5555-4555-8555-555555555555"};
-  x.durable = true;
+  x.keyed = true;
   db->handlers["wallet/reserve"] = [](const store_call&) {
     return one_row({{"code", "exists"}, {"free", "f"}, {"amount", "1500"}, {"status", "S"}});
   };

@@ -56,6 +56,23 @@ BOOST_AUTO_TEST_CASE(an_operation_belongs_to_its_caller_and_place) {
   BOOST_TEST(first != idempotency::operation_of({other, user, "POST /v1/responses"}, "k"));
 }
 
+BOOST_AUTO_TEST_CASE(the_hold_of_a_call_belongs_to_caller_endpoint_key_and_input) {
+  principal caller;
+  caller.platform = platform;
+  caller.end_user = user;
+  auto first = idempotency::hold_of_call(caller, "docs", "k");
+  // The key that was used to authenticate does not matter, nor what it may see.
+  auto same = caller;
+  same.key = {"another"};
+  same.tools = "[]";
+  BOOST_TEST((first == idempotency::hold_of_call(same, "docs", "k")));
+  BOOST_TEST((first != idempotency::hold_of_call(caller, "*", "k")));
+  BOOST_TEST((first != idempotency::hold_of_call(caller, "docs", "l")));
+  BOOST_TEST((first != idempotency::hold_of_call(caller, "docs", "k", "input")));
+  caller.end_user = {};
+  BOOST_TEST((first != idempotency::hold_of_call(caller, "docs", "k")));
+}
+
 BOOST_AUTO_TEST_CASE(only_what_was_done_ends_an_operation) {
   for (int status : {200, 201, 204})
     BOOST_TEST(idempotency::ends_operation(status, {}));
