@@ -118,7 +118,7 @@ BOOST_AUTO_TEST_CASE(statements_are_found_by_name_only) {
   BOOST_TEST(find_statement("zzz/zzz") == nullptr);
 }
 
-BOOST_AUTO_TEST_CASE(the_overview_lists_every_statement) {
+BOOST_AUTO_TEST_CASE(the_overview_lists_every_statement_once) {
   std::ifstream in{source_tree() / "storage/sql/README.md"};
   std::string text{std::istreambuf_iterator<char>{in}, {}};
   for (const auto& x : statements())
@@ -126,6 +126,9 @@ BOOST_AUTO_TEST_CASE(the_overview_lists_every_statement) {
       auto scope = x.scope == statement_scope::tenant ? "tenant" : "system";
       auto row = "| `" + std::string{x.name} + "` | " + scope + " | ";
       BOOST_TEST(text.find(row) != std::string::npos, row);
+      // Of two one is out of date.
+      auto name = "| `" + std::string{x.name} + "` |";
+      BOOST_TEST(text.find(name) == text.rfind(name), name);
     }
 }
 
