@@ -176,7 +176,8 @@ void errand_state::call_tool(const std::string& app) {
     .then(
       [this](const tool_result& result) {
         tool = tool_call_actor{};
-        done(json::serialize(catalogue_result(result)));
+        done(json::serialize(catalogue_result(result)),
+             {true, result.paid.charged, result.waited, result.limits});
       },
       [this](caf::error& why) {
         if (code_of(why) == errc::timeout)
@@ -291,8 +292,8 @@ void errand_state::leg_over(std::uint64_t number) {
   std::erase_if(legs, [&](const leg& x) { return x.number == number; });
 }
 
-void errand_state::done(std::string result) {
-  self->send(args.owner, atom::relay_done_v, args.what.number, std::move(result));
+void errand_state::done(std::string result, const relay_bill& bill) {
+  self->send(args.owner, atom::relay_done_v, args.what.number, std::move(result), bill);
   self->quit();
 }
 
@@ -337,11 +338,12 @@ errand_actor::behavior_type errand(errand_actor::stateful_pointer<errand_state> 
     },
     [self](atom::relay_ask, std::uint64_t number, const std::string& ask, const std::string& method,
            const std::string& params) { self->state.on_ask(number, ask, method, params); },
-    [self](atom::relay_done, std::uint64_t number, const std::string& result) {
+    [self](atom::relay_done, std::uint64_t number, const std::string& result,
+           const relay_bill& bill) {
       self->state.leg_over(number);
       // A subscription of several servers goes on with the others.
       if (self->state.args.what.method != mcp::method::listen)
-        self->state.done(result);
+        self->state.done(result, bill);
     },
     [self](atom::relay_fail, std::uint64_t number, const relay_failure& why) {
       self->state.leg_over(number);

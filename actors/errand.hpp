@@ -42,7 +42,7 @@ struct errand_state {
               const std::string& its_params);
   void on_answer(relay_answer answer);
   void leg_over(std::uint64_t number);
-  void done(std::string result);
+  void done(std::string result, const relay_bill& bill = {});
   void fail(relay_failure why);
   void fail(const caf::error& why);
   /// Ends without an answer, and cancels what is under way.

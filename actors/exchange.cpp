@@ -132,16 +132,21 @@ void exchange_state::call_catalogue() {
     .then(
       [this](const tool_result& result) {
         tool = tool_call_actor{};
-        add_headers(facts,
-                    {result.paid.charged, std::nullopt,
-                     overhead_since(post->call->received_at, self->clock().now(), result.waited),
-                     result.limits});
+        tell_bill({true, result.paid.charged, result.waited, result.limits});
         mcp::server_info server;
         server.version = parts.settings->version;
         finish_result(
           json::serialize(mcp::complete_result(catalogue_result(result), server, false)));
       },
       [this](const caf::error& why) { tool_failed(why); });
+}
+
+/// Adds what a tool call came to to the header fields of its answer.
+void exchange_state::tell_bill(const relay_bill& bill) {
+  if (bill.known)
+    add_headers(facts, {bill.charged, std::nullopt,
+                        overhead_since(post->call->received_at, self->clock().now(), bill.waited),
+                        bill.limits});
 }
 
 void exchange_state::tool_failed(const caf::error& why) {
@@ -267,13 +272,14 @@ void exchange_state::lacks(std::string_view capability) {
                       json::object{{"requiredCapabilities", std::move(required)}}));
 }
 
-void exchange_state::on_done(const std::string& text) {
+void exchange_state::on_done(const std::string& text, const relay_bill& bill) {
   worker = errand_actor{};
   questions.clear(); // the server went on without the answers
   if (!open) {
-    late = [this, text] { on_done(text); };
+    late = [this, text, bill] { on_done(text, bill); };
     return;
   }
+  tell_bill(bill);
   // Text is passed on as it is unless something has to be added or sealed.
   bool asks = text.find("\"input_required\"") != std::string::npos;
   if (!asks && !mcp::is_cacheable(request().method))
@@ -487,9 +493,9 @@ exchange_actor::behavior_type exchange(exchange_actor::stateful_pointer<exchange
     },
     [self](atom::relay_ask, std::uint64_t, const std::string& ask, const std::string& method,
            const std::string& params) { self->state.on_ask(ask, method, params); },
-    [self](atom::relay_done, std::uint64_t, const std::string& result) {
+    [self](atom::relay_done, std::uint64_t, const std::string& result, const relay_bill& bill) {
       self->state.seen.note("done");
-      self->state.on_done(result);
+      self->state.on_done(result, bill);
     },
     [self](atom::relay_fail, std::uint64_t, const relay_failure& why) {
       self->state.seen.note("fail");

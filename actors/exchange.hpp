@@ -61,7 +61,8 @@ struct exchange_state {
   void on_note(const std::string& method, const std::string& params);
   void on_ask(const std::string& ask, const std::string& method, const std::string& params);
   void lacks(std::string_view capability);
-  void on_done(const std::string& result);
+  void on_done(const std::string& result, const relay_bill& bill);
+  void tell_bill(const relay_bill& bill);
   void on_fail(const relay_failure& why);
   void tool_failed(const caf::error& why);
 

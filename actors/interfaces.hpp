@@ -399,7 +399,7 @@ using session_actor = caf::typed_actor<
   // Conforms to relay_listener_actor: what its errands bring.
   caf::reacts_to<atom::relay_note, std::uint64_t, std::string, std::string>,
   caf::reacts_to<atom::relay_ask, std::uint64_t, std::string, std::string, std::string>,
-  caf::reacts_to<atom::relay_done, std::uint64_t, std::string>,
+  caf::reacts_to<atom::relay_done, std::uint64_t, std::string, relay_bill>,
   caf::reacts_to<atom::relay_fail, std::uint64_t, relay_failure>,
   // INTERNAL: the client of a stream or POST left.
   caf::reacts_to<atom::closed, std::uint64_t>,
@@ -422,7 +422,7 @@ using exchange_actor = caf::typed_actor<
   // Conforms to relay_listener_actor: what its errand brings.
   caf::reacts_to<atom::relay_note, std::uint64_t, std::string, std::string>,
   caf::reacts_to<atom::relay_ask, std::uint64_t, std::string, std::string, std::string>,
-  caf::reacts_to<atom::relay_done, std::uint64_t, std::string>,
+  caf::reacts_to<atom::relay_done, std::uint64_t, std::string, relay_bill>,
   caf::reacts_to<atom::relay_fail, std::uint64_t, relay_failure>,
   // The client came back with the input that it was asked for. Answers through the call's sink.
   caf::reacts_to<atom::post, stateless_post_ptr>,
@@ -443,7 +443,7 @@ using errand_actor = caf::typed_actor<
   // Conforms to relay_listener_actor: what the servers say.
   caf::reacts_to<atom::relay_note, std::uint64_t, std::string, std::string>,
   caf::reacts_to<atom::relay_ask, std::uint64_t, std::string, std::string, std::string>,
-  caf::reacts_to<atom::relay_done, std::uint64_t, std::string>,
+  caf::reacts_to<atom::relay_done, std::uint64_t, std::string, relay_bill>,
   caf::reacts_to<atom::relay_fail, std::uint64_t, relay_failure>,
   // The client's answer to a question.
   caf::reacts_to<atom::relay, relay_answer>,

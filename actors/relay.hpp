@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 
@@ -8,10 +9,12 @@
 #include <caf/type_id.hpp>
 #include <caf/typed_actor.hpp>
 
+#include "actors/rate_messages.hpp"
 #include "core/base/api_key.hpp"
 #include "core/base/error.hpp"
 #include "core/base/http_message.hpp"
 #include "core/base/ids.hpp"
+#include "core/base/money.hpp"
 
 /// How the two halves of the gateway talk: whoever serves an MCP client (a session, a stateless
 /// call, a loop) and the upstream actor of a remote MCP server. Part of actors/interfaces.hpp,
@@ -79,6 +82,22 @@ typename Inspector::result_type inspect(Inspector& f, relay_failure& x) {
   return f(caf::meta::type_name("callboard::relay_failure"), x.code, x.message, x.data, x.problem);
 }
 
+/// What a tools/call came to beside its result, for the header fields of the answer.
+struct relay_bill {
+  /// It was one; there is nothing to say of other requests.
+  bool known = false;
+  micro_usd charged;
+  /// How long the server was waited for.
+  std::chrono::microseconds waited{0};
+  /// Where the user's rate limits stand.
+  billing::limits_standing limits{};
+};
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, relay_bill& x) {
+  return f(caf::meta::type_name("callboard::relay_bill"), x.known, x.charged, x.waited, x.limits);
+}
+
 /// The client's answer to an `ask`.
 struct relay_answer {
   /// Of the request that the question belongs to.
@@ -101,6 +120,7 @@ CAF_BEGIN_TYPE_ID_BLOCK(callboard_relay, caf::first_custom_type_id + 200)
   CAF_ADD_TYPE_ID(callboard_relay, (callboard::relay_request))
   CAF_ADD_TYPE_ID(callboard_relay, (callboard::relay_failure))
   CAF_ADD_TYPE_ID(callboard_relay, (callboard::relay_answer))
+  CAF_ADD_TYPE_ID(callboard_relay, (callboard::relay_bill))
 
   CAF_ADD_ATOM(callboard_relay, callboard::atom, relay, "relay")
   CAF_ADD_ATOM(callboard_relay, callboard::atom, relay_note, "relay_note")
@@ -124,8 +144,8 @@ using relay_listener_actor = caf::typed_actor<
   // Wanted: one relay_answer to the upstream actor.
   caf::reacts_to<atom::relay_ask, std::uint64_t, std::string, std::string, std::string>,
   // The result, JSON text in the form of 2026-07-28: `resultType` is always there. Tool calls are
-  // paid for by now.
-  caf::reacts_to<atom::relay_done, std::uint64_t, std::string>,
+  // paid for by now, as the bill says.
+  caf::reacts_to<atom::relay_done, std::uint64_t, std::string, relay_bill>,
   // There is no result.
   caf::reacts_to<atom::relay_fail, std::uint64_t, relay_failure>>;
 

@@ -72,9 +72,13 @@ void remote_tool_call_state::refuse_question(const std::string& ask) {
   self->send(upstream, atom::relay_v, answer, relay_listener_actor{self});
 }
 
-void remote_tool_call_state::answered(const std::string& text) {
+void remote_tool_call_state::answered(const std::string& text, const relay_bill& bill) {
   auto told = mcp::read_tool_text(text);
-  deliver(result_of(told.is_error, shortened(told.text), told.structured));
+  auto outcome = result_of(told.is_error, shortened(told.text), told.structured);
+  outcome.paid.charged = bill.charged;
+  outcome.waited = bill.waited;
+  outcome.limits = bill.limits;
+  deliver(std::move(outcome));
 }
 
 void remote_tool_call_state::failed(const relay_failure& failure) {
@@ -117,8 +121,8 @@ remote_tool_call(remote_tool_call_actor::stateful_pointer<remote_tool_call_state
     [](atom::relay_note, std::uint64_t, const std::string&, const std::string&) {},
     [self](atom::relay_ask, std::uint64_t, const std::string& ask, const std::string&,
            const std::string&) { self->state.refuse_question(ask); },
-    [self](atom::relay_done, std::uint64_t, const std::string& text) {
-      self->state.answered(text);
+    [self](atom::relay_done, std::uint64_t, const std::string& text, const relay_bill& bill) {
+      self->state.answered(text, bill);
     },
     [self](atom::relay_fail, std::uint64_t, const relay_failure& failure) {
       self->state.failed(failure);

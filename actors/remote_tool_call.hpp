@@ -11,7 +11,7 @@ using remote_tool_call_actor = tool_call_actor::extend<
   // Conforms to relay_listener_actor.
   caf::reacts_to<atom::relay_note, std::uint64_t, std::string, std::string>,
   caf::reacts_to<atom::relay_ask, std::uint64_t, std::string, std::string, std::string>,
-  caf::reacts_to<atom::relay_done, std::uint64_t, std::string>,
+  caf::reacts_to<atom::relay_done, std::uint64_t, std::string, relay_bill>,
   caf::reacts_to<atom::relay_fail, std::uint64_t, relay_failure>>;
 
 struct remote_tool_call_args {
@@ -24,7 +24,7 @@ struct remote_tool_call_state {
 
   void start(const tool_job& wanted);
   void refuse_question(const std::string& ask);
-  void answered(const std::string& result);
+  void answered(const std::string& result, const relay_bill& bill);
   void failed(const relay_failure& failure);
   void deliver(result<tool_result> outcome);
   void cancel(const caf::error& why);

@@ -293,6 +293,16 @@ void session_state::call_tool(const exchange_ptr& x, const mcp::rpc_request& req
           [this, id = request.id](caf::error& why) { request_failed(id, why); });
 }
 
+/// Adds what a tool call came to to the header fields of its answer.
+void session_state::tell_bill(const exchange_ptr& x, const relay_bill& bill) {
+  if (!bill.known || x->post->body.batch) // one cannot speak for the others
+    return;
+  add_headers(x->headers,
+              {bill.charged, std::nullopt,
+               overhead_since(x->post->call->received_at, self->clock().now(), bill.waited),
+               bill.limits});
+}
+
 void session_state::tool_answered(const exchange_ptr& x, const mcp::rpc_id& id,
                                   const tool_result& result) {
   auto node = calls.extract(id.key());
@@ -303,11 +313,7 @@ void session_state::tool_answered(const exchange_ptr& x, const mcp::rpc_id& id,
     if (auto object = parse_json_object(result.structured))
       content.structured = std::move(*object);
   auto& origin = node.mapped().origin;
-  if (!origin->post->body.batch) // one cannot speak for the others
-    add_headers(origin->headers,
-                {result.paid.charged, std::nullopt,
-                 overhead_since(x->post->call->received_at, self->clock().now(), result.waited),
-                 result.limits});
+  tell_bill(origin, {true, result.paid.charged, result.waited, result.limits});
   answer(origin, mcp::encode_result(id, mcp::call_tool_result(content, x->version)));
 }
 
@@ -358,9 +364,8 @@ session_actor::behavior_type session(session_actor::stateful_pointer<session_sta
            const std::string& params) { self->state.on_note(number, method, params); },
     [self](atom::relay_ask, std::uint64_t number, const std::string& ask, const std::string& method,
            const std::string& params) { self->state.on_ask(number, ask, method, params); },
-    [self](atom::relay_done, std::uint64_t number, const std::string& result) {
-      self->state.on_done(number, result);
-    },
+    [self](atom::relay_done, std::uint64_t number, const std::string& result,
+           const relay_bill& bill) { self->state.on_done(number, result, bill); },
     [self](atom::relay_fail, std::uint64_t number, const relay_failure& why) {
       self->state.on_fail(number, why);
     },

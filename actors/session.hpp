@@ -109,6 +109,7 @@ struct session_state {
   void set_level(const exchange_ptr& x, const mcp::rpc_request& request);
   bool refuse_id(const exchange_ptr& x, const mcp::rpc_request& request);
   void call_tool(const exchange_ptr& x, const mcp::rpc_request& request);
+  void tell_bill(const exchange_ptr& x, const relay_bill& bill);
   void tool_answered(const exchange_ptr& x, const mcp::rpc_id& id, const tool_result& result);
   void request_failed(const mcp::rpc_id& id, const caf::error& why);
   void stop_calls(const caf::error& why);
@@ -151,7 +152,7 @@ struct session_state {
   void on_note(std::uint64_t number, const std::string& method, const std::string& params);
   void on_ask(std::uint64_t number, const std::string& ask, const std::string& method,
               const std::string& params);
-  void on_done(std::uint64_t number, const std::string& result);
+  void on_done(std::uint64_t number, const std::string& result, const relay_bill& bill);
   void on_fail(std::uint64_t number, const relay_failure& why);
   void handle_response(const mcp::rpc_response& response);
   void refuse_ask(const errand_actor& errand, std::uint64_t number, const std::string& ask,

@@ -126,7 +126,7 @@ void session_state::handle_response(const mcp::rpc_response& response) {
   self->send(asked.errand, atom::relay_v, std::move(answer));
 }
 
-void session_state::on_done(std::uint64_t number, const std::string& text) {
+void session_state::on_done(std::uint64_t number, const std::string& text, const relay_bill& bill) {
   auto* call = running_errand(number);
   if (!call)
     return; // cancelled
@@ -134,6 +134,7 @@ void session_state::on_done(std::uint64_t number, const std::string& text) {
   auto x = call->origin;
   auto id = call->id;
   calls.erase(id.key());
+  tell_bill(x, bill);
   answer(x, mcp::encode_result(id, mcp::session_result(object_or_empty(text))));
 }
 

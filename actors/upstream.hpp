@@ -80,10 +80,14 @@ struct upstream_state {
     bool over = false;
     std::optional<hold_ticket> hold;
     tenant_actor tenant;
+    micro_usd charged;
     /// Earlier tries of a keyed call that came to nothing.
     int tries = 0;
     time_point begun{};
     time_point deadline{};
+    /// How long the server was waited for, and since when it is.
+    time_point::duration waited{0};
+    std::optional<time_point> waits_since;
   };
 
   /// An answer that arrives.
@@ -197,6 +201,9 @@ struct upstream_state {
   void finish(call_id id, outcome out);
   void fail(call_id id, const caf::error& why);
   void deliver(call_id id, outcome out);
+  relay_bill bill_of(const call& x) const;
+  void begin_wait(call& x) const;
+  void end_wait(call& x) const;
   void release(call& x);
   void cancel_at_server(const call& x);
   void set_busy(call& x, bool busy);

@@ -338,7 +338,7 @@ void upstream_state::deliver(call_id id, outcome out) {
   auto& x = found->second;
   if (x.listener) {
     if (auto* text = std::get_if<std::string>(&out))
-      self->send(x.listener, atom::relay_done_v, x.request.number, std::move(*text));
+      self->send(x.listener, atom::relay_done_v, x.request.number, std::move(*text), bill_of(x));
     else
       self->send(x.listener, atom::relay_fail_v, x.request.number,
                  std::move(std::get<relay_failure>(out)));
@@ -346,7 +346,25 @@ void upstream_state::deliver(call_id id, outcome out) {
   forget(id);
 }
 
+relay_bill upstream_state::bill_of(const call& x) const {
+  if (x.request.method != mcp::method::tools_call)
+    return {};
+  return {true, x.charged, std::chrono::duration_cast<std::chrono::microseconds>(x.waited),
+          x.hold ? x.hold->limits : billing::limits_standing{}};
+}
+
+void upstream_state::begin_wait(call& x) const {
+  if (!x.waits_since)
+    x.waits_since = self->clock().now();
+}
+
+void upstream_state::end_wait(call& x) const {
+  if (auto since = std::exchange(x.waits_since, std::nullopt))
+    x.waited += self->clock().now() - *since;
+}
+
 void upstream_state::release(call& x) {
+  end_wait(x);
   close_stream(x.fetch);
   set_busy(x, false);
 }

@@ -95,10 +95,12 @@ upstream_state::call* upstream_state::find(call_id id) {
 
 /// A tool must be known, offered and as it was when it was approved (X1).
 void upstream_state::check_tool(call_id id) {
+  begin_wait(calls.at(id));
   with_offer(calls.at(id).request.who, false, [this, id](const caf::error& problem) {
     auto* x = find(id);
     if (!x)
       return;
+    end_wait(*x);
     if (problem)
       return fail(id, problem);
     auto wanted = string_from(member_text(x->params, "name").value_or("null"));
@@ -143,6 +145,7 @@ void upstream_state::reach(call_id id) {
     return fail(id, make_problem(errc::upstream_unavailable, "The server is down at the moment."));
   if (era)
     return enter(id);
+  begin_wait(*x);
   waiting_for_era.push_back(id);
   probe(x->access_token);
 }
@@ -165,6 +168,7 @@ void upstream_state::enter(call_id id) {
   x->peer = peer_key(x->request.who.end_user, x->request.capabilities);
   if (its.at == peer::phase::open)
     return enqueue(id);
+  begin_wait(*x);
   its.waiting.push_back(id);
   open_peer(x->peer);
 }
@@ -173,6 +177,7 @@ void upstream_state::enqueue(call_id id) {
   auto* x = find(id);
   if (!x)
     return;
+  end_wait(*x);
   if (x->request.method.empty()) // only the connection was wanted
     return finish(id, std::string{"{}"});
   if (busy_calls < upstream_limits::busy_max)
@@ -195,6 +200,7 @@ void upstream_state::send(call_id id) {
            its == peers.end() || its->second.at != peer::phase::open)
     return enter(id);
   set_busy(*x, true);
+  begin_wait(*x);
   if (*era == mcp::server_era::session && set_log_level(id))
     return;
   mcp::outgoing_request out{x->request.method,

@@ -121,12 +121,17 @@ void upstream_state::settle(call_id id, bool charge, const std::string& error_te
   what.error_message =
     std::string{connectors::cut_text(error_text, upstream_limits::log_text_bytes_max)};
   self->request(x.tenant, limits::store_timeout * 2, atom::settle_v, what)
-    .then([then](const receipt&) { then(); },
-          [this, then, request = x.request.request](const caf::error& why) {
-            // The call had its effect; its hold stays and the sweeper resolves it.
-            args.parts.metrics->log_problem(request, why);
-            then();
-          });
+    .then(
+      [this, id, then](const receipt& paid) {
+        if (auto found = calls.find(id); found != calls.end())
+          found->second.charged = paid.charged;
+        then();
+      },
+      [this, then, request = x.request.request](const caf::error& why) {
+        // The call had its effect; its hold stays and the sweeper resolves it.
+        args.parts.metrics->log_problem(request, why);
+        then();
+      });
 }
 
 } // namespace callboard

@@ -254,6 +254,30 @@ BOOST_AUTO_TEST_CASE(a_call_goes_to_the_server_and_its_result_comes_back_as_it_i
     == R"({"jsonrpc":"2.0","id":1,"result":{"content":[],"resultType":"complete","x":1.50}})");
 }
 
+BOOST_AUTO_TEST_CASE(what_a_call_cost_is_in_the_header_of_its_answer) {
+  auto call = post("docs", body_of("tools/call", R"("name":"fetch")"));
+  relay_bill bill{true, {1500}, 3s, {}};
+  bill.limits.requests = {60, 59, 7};
+  pass(5s);
+  done(R"({"content":[],"resultType":"complete"})", bill);
+  BOOST_TEST(call->status == 200);
+  BOOST_TEST(call->header("x-callboard-cost-usd") == "0.001500");
+  BOOST_TEST(call->header("x-callboard-balance-usd") == "");
+  BOOST_TEST(call->header("x-callboard-overhead-ms") == "2000.000");
+  BOOST_TEST(call->header("x-ratelimit-remaining-requests") == "59");
+  auto read = post("docs", body_of("resources/read", R"("uri":"docs://a")"));
+  done(R"({"contents":[],"resultType":"complete"})");
+  BOOST_TEST(read->status == 200);
+  BOOST_TEST(read->header("x-callboard-cost-usd") == "");
+  BOOST_TEST(read->header("x-callboard-overhead-ms") == "");
+}
+
+BOOST_AUTO_TEST_CASE(a_call_at_the_endpoint_of_all_apps_tells_its_cost_too) {
+  auto call = post("*", body_of("tools/call", issue_call));
+  BOOST_TEST(call->status == 200);
+  BOOST_TEST(call->header("x-callboard-cost-usd") == "0.001500");
+}
+
 BOOST_AUTO_TEST_CASE(notes_make_the_answer_a_stream_when_they_were_asked_for) {
   auto quiet = post("docs", body_of("tools/call", R"("name":"fetch")"));
   note("notifications/message", R"({"level":"error","data":1})");

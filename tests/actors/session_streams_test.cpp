@@ -87,6 +87,28 @@ BOOST_AUTO_TEST_CASE(a_result_without_notes_is_json_in_the_form_of_the_session) 
   BOOST_TEST(reply->body == R"({"jsonrpc":"2.0","id":1,"result":{"content":[]}})");
 }
 
+BOOST_AUTO_TEST_CASE(what_a_call_of_a_remote_server_cost_is_in_the_header_of_its_answer) {
+  relay_bill bill{true, {1500}, 3s, {}};
+  bill.limits.requests = {60, 59, 7};
+  auto call = post(request("1", "tools/call", R"({"name":"fetch"})"));
+  pass(5s);
+  done(R"({"content":[],"resultType":"complete"})", bill);
+  BOOST_TEST(call->header("x-callboard-cost-usd") == "0.001500");
+  BOOST_TEST(call->header("x-callboard-balance-usd") == "");
+  BOOST_TEST(call->header("x-callboard-overhead-ms") == "2000.000");
+  BOOST_TEST(call->header("x-ratelimit-remaining-requests") == "59");
+  auto read = post(request("2", "resources/read", R"({"uri":"docs://a"})"));
+  done(R"({"contents":[],"resultType":"complete"})");
+  BOOST_TEST(read->status == 200);
+  BOOST_TEST(read->header("x-callboard-cost-usd") == "");
+  // In a batch one call cannot speak for the others.
+  begin_session("docs", mcp::session_version::v2025_03_26);
+  auto batch = post('[' + request("3", "tools/call", R"({"name":"fetch"})") + ']');
+  done(R"({"content":[],"resultType":"complete"})", bill);
+  BOOST_TEST(batch->status == 200);
+  BOOST_TEST(batch->header("x-callboard-cost-usd") == "");
+}
+
 BOOST_AUTO_TEST_CASE(notes_turn_the_answer_into_a_primed_stream_that_ends_with_it) {
   auto reply = post(request("1", "tools/call", R"({"name":"fetch"})"));
   note("notifications/progress", R"({"progressToken":0,"progress":1})");

@@ -21,6 +21,7 @@ struct heard {
   std::vector<note> notes;
   std::vector<ask> asks;
   std::map<std::uint64_t, std::string> results;
+  std::map<std::uint64_t, relay_bill> bills;
   std::map<std::uint64_t, relay_failure> failures;
 };
 
@@ -35,8 +36,10 @@ inline relay_listener_actor::behavior_type listener(relay_listener_actor::pointe
            const std::string& params) {
       into->asks.push_back({number, id, method, params});
     },
-    [into](atom::relay_done, std::uint64_t number, const std::string& result) {
+    [into](atom::relay_done, std::uint64_t number, const std::string& result,
+           const relay_bill& bill) {
       into->results[number] = result;
+      into->bills[number] = bill;
     },
     [into](atom::relay_fail, std::uint64_t number, const relay_failure& failure) {
       into->failures[number] = failure;

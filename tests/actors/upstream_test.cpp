@@ -176,6 +176,54 @@ BOOST_AUTO_TEST_CASE(progress_comes_back_under_the_clients_own_token) {
   BOOST_TEST(said->notes[2].method == "notifications/message");
 }
 
+BOOST_AUTO_TEST_CASE(a_result_comes_with_what_it_cost_and_how_long_the_server_was_waited_for) {
+  for (auto speaks : {era::stateless, era::session}) {
+    speak(speaks);
+    auto number = speaks == era::stateless ? 1u : 2u;
+    server->handlers["tools/call"] = [](const std::string&, auto&) {
+      return mcp_server_script::events({}, false);
+    };
+    db->held = {"wallet/resolve"};
+    relay(tool_request(number));
+    pass(2s); // the server takes its time
+    auto call = server->of("tools/call").at(0);
+    auto id = json::serialize(call.body.at("id"));
+    tell(web->listeners.at(call.fetch), atom::chunk_v, call.fetch,
+         "event: message\ndata: " + mcp_server_script::result(id, R"({"content":[]})") + "\n\n");
+    pass(1s); // and so does the store
+    BOOST_TEST(said->results.count(number) == 0u);
+    release("wallet/resolve");
+    BOOST_TEST(said->results.count(number) == 1u);
+    auto& bill = said->bills[number];
+    BOOST_TEST(bill.known);
+    BOOST_TEST(bill.charged.value == 1500);
+    BOOST_TEST(bill.waited.count() == 2'000'000);
+    // The other era meets another server.
+    self->send_exit(remote(), caf::exit_reason::kill);
+    sched.run();
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_call_that_came_to_nothing_is_billed_as_such_and_other_requests_are_not) {
+  speak(era::stateless);
+  server->capabilities = R"({"tools":{},"prompts":{}})";
+  server->handlers["tools/call"] = [](const std::string& id, auto&) {
+    return answer_json(
+      200, mcp_server_script::result(id, R"({"resultType":"input_required","requestState":"s"})"));
+  };
+  server->handlers["prompts/get"] = [](const std::string& id, auto&) {
+    return answer_json(200, mcp_server_script::result(id, R"({"messages":[]})"));
+  };
+  auto asks = tool_request(1);
+  asks.takes_input_required = true;
+  relay(asks);
+  BOOST_TEST(said->bills[1].known);
+  BOOST_TEST(said->bills[1].charged.value == 0);
+  relay(request(2, "prompts/get", R"({"name":"p"})"));
+  BOOST_TEST(said->results.count(2) == 1u);
+  BOOST_TEST(!said->bills[2].known);
+}
+
 BOOST_AUTO_TEST_CASE(a_server_that_is_down_costs_nothing_and_says_so_in_band) {
   set("lists", R"({"server":{"protocolVersion":"2026-07-28","capabilities":{"tools":{}}},"tools":[)"
                  + tool_text("echo") + "]}");

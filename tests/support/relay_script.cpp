@@ -97,8 +97,8 @@ void relay_fixture::ask_client(const std::string& ask, const std::string& method
   tell(docs->listeners.back(), atom::relay_ask_v, docs->last().number, ask, method, params);
 }
 
-void relay_fixture::done(const std::string& result) {
-  tell(docs->listeners.back(), atom::relay_done_v, docs->last().number, result);
+void relay_fixture::done(const std::string& result, const relay_bill& bill) {
+  tell(docs->listeners.back(), atom::relay_done_v, docs->last().number, result, bill);
 }
 
 void relay_fixture::fail(relay_failure why) {

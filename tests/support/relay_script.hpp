@@ -42,7 +42,7 @@ struct relay_fixture : node_fixture {
   /// Sends a note, a question or an end for the latest request of a server.
   void note(const std::string& method, const std::string& params);
   void ask_client(const std::string& ask, const std::string& method, const std::string& params);
-  void done(const std::string& result);
+  void done(const std::string& result, const relay_bill& bill = {});
   void fail(relay_failure why);
 
   relay_script_ptr docs = std::make_shared<relay_script>();

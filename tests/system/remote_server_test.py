@@ -8,7 +8,7 @@ import json
 from cases import SystemTest, main
 from harness import eventually
 from remote_server import ERAS, RemoteServer
-from tenants import settled
+from tenants import MCP_ACCEPT, TOOL_PRICE, micros, settled
 
 
 def calls_text(*calls):
@@ -18,6 +18,19 @@ def calls_text(*calls):
 
 def say(text):
     return {"name": "say", "arguments": {"text": text}}
+
+
+def stateless_call(tool, arguments):
+    """A tools/call of 2026-07-28."""
+    return {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {
+        "name": tool, "arguments": arguments, "_meta": {
+            "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+            "io.modelcontextprotocol/clientCapabilities": {}}}}
+
+
+def stateless_headers(tool):
+    return {**MCP_ACCEPT, "MCP-Protocol-Version": "2026-07-28", "Mcp-Method": "tools/call",
+            "Mcp-Name": tool}
 
 
 def outputs(response):
@@ -83,6 +96,39 @@ class RemoteServers(SystemTest):
                     self.assertEqual(len(server.asked("tools/call")), 1)
                     # No key of ours ever goes to the server.
                     self.assertNotIn(user.key, json.dumps(server.requests))
+
+    def test_answers_say_what_calls_of_either_era_cost(self):
+        for era in ERAS:
+            with self.subTest(era=era):
+                server = self.serve(era=era)
+                platform = self.world.platform()
+                platform.settings(free_calls_per_month=0)
+                self.assert_status(self.register(platform, server), 201)
+                user = platform.end_user()
+                before = platform.balance()
+                answer = user.respond("sandbox-parallel", calls_text(say("a"), say("b")),
+                                      tools=user.tools())
+                self.assert_status(answer, 200)
+                self.assertEqual(outputs(answer.json()), ["You said: a", "You said: b"])
+                cost = micros(answer.headers["x-callboard-cost-usd"])
+                settled(platform)
+                self.assertEqual(before - platform.balance(), cost)
+                self.assertGreater(cost, 2 * micros(TOOL_PRICE)) # and its turns
+                by_session = user.session("docs").call("say", {"text": "c"})
+                by_itself = user.mcp("POST", "/mcp/docs", stateless_call("say", {"text": "d"}),
+                                     stateless_headers("say"))
+                at_all_apps = user.mcp("POST", "/mcp", stateless_call("say", {"text": "e"}),
+                                       stateless_headers("say"))
+                for call in (by_session, by_itself, at_all_apps):
+                    self.assert_status(call, 200)
+                    self.assertIn("You said: ", call.text)
+                    self.assertEqual(micros(call.headers["x-callboard-cost-usd"]),
+                                     micros(TOOL_PRICE))
+                    self.assertIsNone(call.headers["x-callboard-balance-usd"])
+                    self.assertGreater(float(call.headers["x-callboard-overhead-ms"]), 0)
+                settled(platform)
+                self.assertEqual(before - platform.balance(), cost + 3 * micros(TOOL_PRICE))
+                self.assert_money_is_exact()
 
     def test_a_tool_that_fails_is_a_result_and_one_that_is_down_costs_nothing(self):
         server = self.serve()
