@@ -164,12 +164,8 @@ void errand_state::call_tool(const std::string& app) {
   if (!call)
     return fail(call.error());
   tool = self->spawn(tool_call, tool_call_args{args.parts});
-  tool_job job{what.who,
-               app,
-               call->name,
-               json::serialize(call->arguments),
-               what.hold.empty() ? hold_id{uuid4()} : what.hold,
-               what.request};
+  tool_job job{what.who,  app,         call->name, json::serialize(call->arguments),
+               what.hold, what.request};
   job.keyed = what.keyed;
   job.is_request = true;
   self->request(tool, limits::tool_call_timeout, atom::run_v, job)

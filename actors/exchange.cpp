@@ -11,7 +11,6 @@
 #include "actors/store_query.hpp"
 #include "actors/tool_call.hpp"
 #include "actors/tool_lists.hpp"
-#include "core/base/digest.hpp"
 #include "core/base/idempotency.hpp"
 #include "core/base/limits.hpp"
 #include "core/connectors/catalogue.hpp"
@@ -122,7 +121,7 @@ void exchange_state::call_catalogue() {
     return fail(repeat_key.error());
   tool = self->spawn(tool_call, tool_call_args{parts});
   tool_job job{post->who, post->app,     call->name, json::serialize(call->arguments),
-               {uuid4()}, post->call->id};
+               {},        post->call->id};
   if (*repeat_key) {
     job.hold = idempotency::hold_of_call(job.who, job.app, **repeat_key);
     job.keyed = true;

@@ -148,6 +148,7 @@ struct tool_job {
   std::string tool;
   /// JSON object; its text is the caller's.
   std::string arguments;
+  /// Empty: the call chooses one.
   hold_id hold;
   request_id request;
   /// The call has an idempotency key, from which `hold` derives: one that was made and paid for

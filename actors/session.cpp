@@ -8,7 +8,6 @@
 #include "actors/store_query.hpp"
 #include "actors/tool_call.hpp"
 #include "actors/tool_lists.hpp"
-#include "core/base/digest.hpp"
 #include "core/base/idempotency.hpp"
 #include "core/base/limits.hpp"
 #include "core/connectors/catalogue.hpp"
@@ -281,7 +280,7 @@ void session_state::call_tool(const exchange_ptr& x, const mcp::rpc_request& req
   calls.emplace(request.id.key(), running{actor, x, request.id, {}, 0});
   watch(x);
   tool_job job{x->post->who, args.record.app,  call->name, json::serialize(call->arguments),
-               {uuid4()},    x->post->call->id};
+               {},           x->post->call->id};
   if (*repeat_key) {
     // Sent again, the message has another id (facts reliability.md 4.1): the key tells.
     job.hold = idempotency::hold_of_call(job.who, job.app, **repeat_key);

@@ -72,6 +72,8 @@ void tool_call_state::start(const tool_job& wanted) {
   job = wanted;
   begun = self->clock().now();
   promise = self->make_response_promise<tool_result>();
+  if (job.hold.empty())
+    job.hold = {uuid7(std::chrono::seconds{args.parts.unix_time()})};
   auto app = args.parts.catalogue->find_app(job.app);
   auto* tool = app ? connectors::find_tool(*app, job.tool) : nullptr;
   // A tool that the caller may not see is not there, whichever way the call came.
@@ -264,12 +266,14 @@ void tool_call_state::conclude(connectors::outcome seen) {
     return;
   args.parts.metrics->count_tool_call(job.app, seen.is_error);
   if (hold)
-    settle(seen);
+    settle(std::move(seen));
   else
     deliver(seen, {});
 }
 
-void tool_call_state::settle(const connectors::outcome& seen) {
+void tool_call_state::settle(connectors::outcome outcome) {
+  gave = std::move(outcome);
+  auto& seen = gave;
   settlement what;
   what.id = hold->id;
   what.charge = seen.counts;
@@ -287,14 +291,14 @@ void tool_call_state::settle(const connectors::outcome& seen) {
   crash_point("tool_answered");
   self->request(tenant, limits::store_timeout * 2, atom::settle_v, what)
     .then(
-      [this, seen](const receipt& paid) {
+      [this](const receipt& paid) {
         crash_point("tool_settled");
-        deliver(seen, paid);
+        deliver(gave, paid);
       },
-      [this, seen](const caf::error& x) {
+      [this](const caf::error& x) {
         // The call had its effect; its hold stays and the sweeper resolves it.
         args.parts.metrics->log_problem(job.request, x);
-        deliver(seen, {});
+        deliver(gave, {});
       });
 }
 

@@ -31,7 +31,7 @@ struct tool_call_state {
   void refresh_and_resend(connectors::outcome seen);
   bool resend_soon(const connectors::outcome& seen, bool harmless);
   void conclude(connectors::outcome seen);
-  void settle(const connectors::outcome& seen);
+  void settle(connectors::outcome outcome);
   void deliver(const connectors::outcome& seen, const receipt& paid);
   void fail(const caf::error& why);
   void cancel(const caf::error& why);
@@ -46,6 +46,8 @@ struct tool_call_state {
   std::string access_token;
   std::optional<connectors::call_plan> plan;
   std::optional<hold_ticket> hold;
+  /// What came of it, while it is being paid.
+  connectors::outcome gave;
   /// The request on its way, or 0.
   fetch_id fetching = 0;
   std::uint64_t fetches = 0;

@@ -39,7 +39,7 @@ admission admission_for(const relay_request& request, const std::string& tool_te
 void upstream_state::admit(call_id id) {
   auto& x = calls.at(id);
   if (x.request.hold.empty())
-    x.request.hold = hold_id{uuid4()};
+    x.request.hold = hold_id{uuid7(std::chrono::seconds{args.parts.unix_time()})};
   auto what = admission_for(x.request, x.tool, x.tries);
   auto refused = [this, id](caf::error& why) { fail(id, store_error(std::move(why))); };
   self->request(args.parts.directory, limits::actor_timeout, atom::tenant_v, args.platform)

@@ -146,10 +146,9 @@ std::string uuid5(std::string_view space, std::string_view name) {
 
 std::string uuid4() { return format_uuid(random_bytes(16), 4); }
 
-std::string uuid7(std::chrono::system_clock::time_point at) {
+std::string uuid7(std::chrono::milliseconds since_epoch) {
   auto bytes = random_bytes(16);
-  auto ms = static_cast<std::uint64_t>(
-    std::chrono::duration_cast<std::chrono::milliseconds>(at.time_since_epoch()).count());
+  auto ms = static_cast<std::uint64_t>(since_epoch.count());
   for (int i = 0; i < 6; ++i)
     bytes[static_cast<std::size_t>(i)] = static_cast<char>(ms >> (8 * (5 - i)));
   return format_uuid(std::move(bytes), 7);

@@ -39,9 +39,10 @@ std::string uuid5(std::string_view space, std::string_view name);
 /// A random RFC 4122 version 4 UUID in text form.
 std::string uuid4();
 
-/// A version 7 UUID (RFC 9562) in text form: milliseconds, then random bits. Ids that index rows
-/// written at a high rate come one after the other, so that an index page takes many of them.
-std::string uuid7(std::chrono::system_clock::time_point at);
+/// A version 7 UUID (RFC 9562) in text form: the milliseconds since 1970, then random bits. Ids of
+/// rows that are written at a high rate come about one after the other, so that few index pages
+/// take them.
+std::string uuid7(std::chrono::milliseconds since_epoch);
 
 /// Bytes from the system's cryptographic random source: the only function of core/ that is not a
 /// function of its arguments. Ends the program when the source fails, since no secret could be made
