@@ -182,6 +182,7 @@ void directory_state::connection_changed(const end_user_id& user, const std::str
 }
 
 void directory_state::collect_idle() {
+  memory.note(live());
   auto before = self->clock().now() - collect_after;
   auto collect = [&](auto& map) {
     for (auto i = map.begin(); i != map.end();) {
@@ -198,7 +199,13 @@ void directory_state::collect_idle() {
   collect(connections);
 }
 
+std::size_t directory_state::live() const {
+  return tenants.size() + connections.size() + sessions.size() + exchanges.size() + upstreams.size()
+         + others.size();
+}
+
 void directory_state::erase(const caf::actor_addr& gone) {
+  memory.note(live());
   if (auto i = session_of_actor.find(gone.id()); i != session_of_actor.end()) {
     sessions.erase(i->second);
     session_of_actor.erase(i);
@@ -370,6 +377,8 @@ directory_actor::behavior_type directory(directory_actor::stateful_pointer<direc
     [self](atom::tick) {
       self->delayed_send(self, collect_interval, atom::tick_v);
       self->state.collect_idle();
+      if (self->state.memory.is_due(self->state.live()))
+        return_memory(self->system());
     },
   };
 }
