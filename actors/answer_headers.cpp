@@ -62,6 +62,14 @@ void add_headers(http_headers& headers, const answer_facts& facts) {
   add_standing(headers, "tokens", facts.limits.tokens);
 }
 
+void add_bill(http_headers& headers, const relay_bill& bill,
+              std::chrono::steady_clock::time_point received,
+              std::chrono::steady_clock::time_point now) {
+  if (bill.known)
+    add_headers(headers, {bill.charged, std::nullopt, overhead_since(received, now, bill.waited),
+                          bill.limits});
+}
+
 std::optional<std::int64_t> retry_after_of(const caf::error& problem) {
   auto wait = find_integer(details_object(problem), "retry_after");
   return wait ? std::optional{*wait} : std::nullopt;

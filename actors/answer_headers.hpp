@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 
+#include "actors/relay.hpp"
 #include "core/base/error.hpp"
 #include "core/base/http_message.hpp"
 #include "core/base/money.hpp"
@@ -31,6 +32,11 @@ std::chrono::microseconds overhead_since(std::chrono::steady_clock::time_point r
 /// Adds x-callboard-cost-usd, x-callboard-balance-usd, x-callboard-overhead-ms and
 /// x-ratelimit-{limit,remaining,reset}-{requests,tokens}, each when there is something to say.
 void add_headers(http_headers& headers, const answer_facts& facts);
+
+/// add_headers() of what a tools/call that came at `received` came to; nothing of other requests.
+void add_bill(http_headers& headers, const relay_bill& bill,
+              std::chrono::steady_clock::time_point received,
+              std::chrono::steady_clock::time_point now);
 
 /// The seconds that an error tells its caller to wait.
 std::optional<std::int64_t> retry_after_of(const caf::error& problem);

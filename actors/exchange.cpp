@@ -142,10 +142,7 @@ void exchange_state::call_catalogue() {
 
 /// Adds what a tool call came to to the header fields of its answer.
 void exchange_state::tell_bill(const relay_bill& bill) {
-  if (bill.known)
-    add_headers(facts, {bill.charged, std::nullopt,
-                        overhead_since(post->call->received_at, self->clock().now(), bill.waited),
-                        bill.limits});
+  add_bill(facts, bill, post->call->received_at, self->clock().now());
 }
 
 void exchange_state::tool_failed(const caf::error& why) {

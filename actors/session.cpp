@@ -294,12 +294,8 @@ void session_state::call_tool(const exchange_ptr& x, const mcp::rpc_request& req
 
 /// Adds what a tool call came to to the header fields of its answer.
 void session_state::tell_bill(const exchange_ptr& x, const relay_bill& bill) {
-  if (!bill.known || x->post->body.batch) // one cannot speak for the others
-    return;
-  add_headers(x->headers,
-              {bill.charged, std::nullopt,
-               overhead_since(x->post->call->received_at, self->clock().now(), bill.waited),
-               bill.limits});
+  if (!x->post->body.batch) // one cannot speak for the others
+    add_bill(x->headers, bill, x->post->call->received_at, self->clock().now());
 }
 
 void session_state::tool_answered(const exchange_ptr& x, const mcp::rpc_id& id,
