@@ -56,7 +56,12 @@ constexpr auto crc_of_byte = [] {
 
 } // namespace
 
-std::string sha256(std::string_view data) { return digest(EVP_sha256(), data); }
+std::string sha256(std::string_view data) {
+  // EVP_sha256() would have OpenSSL look the algorithm up for each digest, which costs more than
+  // the digest of a key. The one that is kept lives as long as the process.
+  static const EVP_MD* method = EVP_MD_fetch(nullptr, "SHA256", nullptr);
+  return digest(method, data);
+}
 
 std::string hmac_sha256(std::string_view key, std::string_view data) {
   std::string result(32, '\0');
