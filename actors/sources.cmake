@@ -35,8 +35,10 @@ target_sources(callboard_actors PRIVATE
   model_turn.cpp
   remote_server.cpp
   remote_tool_call.cpp
+  request_clock.cpp
   request_limiter.cpp
   response_loop.cpp
+  scheduler.cpp
   session.cpp
   session_errands.cpp
   session_streams.cpp

@@ -16,6 +16,7 @@
 #include "actors/front.hpp"
 #include "actors/lane.hpp"
 #include "actors/metrics.hpp"
+#include "actors/scheduler.hpp"
 #include "actors/terminator.hpp"
 #include "actors/tool_lists.hpp"
 #include "core/connectors/catalogue.hpp"
@@ -70,6 +71,7 @@ std::vector<std::filesystem::path> journals_beyond(const std::filesystem::path& 
 node_config::node_config() {
   add_message_types<caf::id_block::callboard>();
   add_message_types<caf::id_block::callboard_relay>();
+  load<scheduler>();
   auto cores = std::max(2u, std::thread::hardware_concurrency());
   set("scheduler.max-threads", static_cast<std::size_t>(cores));
 }

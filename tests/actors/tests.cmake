@@ -22,6 +22,7 @@ callboard_tests(actors
   actors/money_race_test.cpp
   actors/oauth_test.cpp
   actors/rate_limit_test.cpp
+  actors/request_clock_test.cpp
   actors/response_loop_test.cpp
   actors/server_oauth_test.cpp
   actors/session_streams_test.cpp
