@@ -40,43 +40,17 @@ result<principal_cache::entry> read_entry(const store_rows& rows, std::int64_t n
 
 } // namespace
 
-const principal_cache::entry* principal_cache::find(const std::string& digest) {
-  if (auto i = young_.find(digest); i != young_.end())
-    return &i->second;
-  auto i = old_.find(digest);
-  if (i == old_.end())
-    return nullptr;
-  auto x = std::move(i->second);
-  old_.erase(i);
-  insert(digest, std::move(x));
-  return &young_.at(digest);
-}
-
-void principal_cache::insert(std::string digest, entry x) {
-  if (young_.size() >= generation_max_) {
-    old_ = std::move(young_);
-    young_.clear();
-  }
-  young_.insert_or_assign(std::move(digest), std::move(x));
-}
-
-void principal_cache::clear() {
-  young_.clear();
-  old_.clear();
-}
-
-authenticator_state::authenticator_state(authenticator_actor::pointer selfptr)
-    : self(selfptr), cache(limits::key_cache_entries_max) {}
+authenticator_state::authenticator_state(authenticator_actor::pointer selfptr) : self(selfptr) {}
 
 caf::result<principal> authenticator_state::authenticate(const std::string& text) {
   auto key = parse_api_key(text);
   if (!key)
     return unknown_key();
   auto digest = sha256(text);
-  if (auto* x = cache.find(digest)) {
-    if (x->expires_at != 0 && x->expires_at <= args.unix_time())
+  if (auto known = args.cache->find(digest)) {
+    if (known->has_expired(args.unix_time()))
       return unknown_key();
-    return x->who;
+    return known->who;
   }
   auto promise = self->make_response_promise<principal>();
   if (auto i = shared.find(digest); i != shared.end()) {
@@ -110,10 +84,10 @@ void authenticator_state::settle_look_up(std::uint64_t number,
   auto& x = node.mapped();
   if (auto i = shared.find(x.digest); i != shared.end() && i->second == number)
     shared.erase(i);
-  if (found && found->expires_at != 0 && found->expires_at <= args.unix_time())
+  if (found && found->has_expired(args.unix_time()))
     found = unknown_key();
   if (found && x.epoch == epoch)
-    cache.insert(x.digest, *found);
+    args.cache->insert(x.digest, *found);
   for (auto& promise : x.waiting) {
     if (found)
       promise.deliver(found->who);
@@ -148,7 +122,7 @@ void authenticator_state::compare_version() {
 
 void authenticator_state::forget() {
   ++epoch;
-  cache.clear();
+  args.cache->clear();
   shared.clear(); // who asks from now on must not get what was read before
 
   self->send(args.directory, atom::drop_v);
@@ -181,7 +155,7 @@ authenticator(authenticator_actor::stateful_pointer<authenticator_state> self,
     },
     [self](atom::status) {
       auto& st = self->state;
-      return st.seen.report(self, {{"cached_keys", st.cache.size()},
+      return st.seen.report(self, {{"cached_keys", st.args.cache->size()},
                                    {"look_ups", st.look_ups.size()},
                                    {"version", st.version}});
     },

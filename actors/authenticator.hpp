@@ -7,6 +7,7 @@
 
 #include "actors/activity.hpp"
 #include "actors/interfaces.hpp"
+#include "actors/principal_cache.hpp"
 #include "actors/promise_book.hpp"
 
 namespace callboard {
@@ -15,39 +16,10 @@ struct authenticator_args {
   store_lanes store;
   /// Told with atom::drop when keys have changed.
   directory_actor directory;
+  /// What it found out, for everybody.
+  std::shared_ptr<principal_cache> cache;
   /// Seconds since 1970, for the expiry of keys.
   std::function<std::int64_t()> unix_time;
-};
-
-/// Cache of keys in two generations: when the young one is full it becomes the old one, so that the
-/// bound costs neither a list nor a scan, and keys in use survive because a hit in the old
-/// generation moves them back.
-class principal_cache {
-public:
-  struct entry {
-    principal who;
-    /// Seconds since 1970; 0 for a key without end.
-    std::int64_t expires_at = 0;
-  };
-
-  /// @pre `entries_max >= 2`
-  explicit principal_cache(std::size_t entries_max) : generation_max_(entries_max / 2) {}
-
-  /// The entry of a key's digest, or null.
-  const entry* find(const std::string& digest);
-
-  void insert(std::string digest, entry x);
-
-  void clear();
-
-  std::size_t size() const noexcept { return young_.size() + old_.size(); }
-
-private:
-  using generation = std::unordered_map<std::string, entry>;
-
-  std::size_t generation_max_;
-  generation young_;
-  generation old_;
 };
 
 struct authenticator_state {
@@ -64,7 +36,6 @@ struct authenticator_state {
   authenticator_actor::pointer self;
   authenticator_args args;
   activity seen;
-  principal_cache cache;
   /// A look-up under way, with those who wait for it.
   struct look_up_entry {
     std::string digest;

@@ -3,6 +3,7 @@
 #include "actors/answer_headers.hpp"
 #include "actors/answer_keeper.hpp"
 #include "actors/calls/table.hpp"
+#include "actors/look_up.hpp"
 #include "actors/metrics.hpp"
 #include "core/base/digest.hpp"
 #include "core/base/error_body.hpp"
@@ -78,16 +79,16 @@ void authenticate(call_self self, const call_rule& rule) {
       return state.fail(make_problem(errc::forbidden, "This endpoint takes the operator key."));
     return rule.handle(self);
   }
-  self->request(state.parts.authenticator, limits::store_timeout, atom::auth_v, state.presented_key)
-    .then(
-      [self, &rule](const principal& who) {
-        self->state.who = who;
-        if (auto problem = refuse_kind(rule.key, who.kind))
-          self->state.fail(problem);
-        else
-          authorized(self, rule);
-      },
-      [self](caf::error& x) { self->state.fail(store_error(std::move(x))); });
+  with_principal(
+    self, state.parts, state.presented_key,
+    [self, &rule](const principal& who) {
+      self->state.who = who;
+      if (auto problem = refuse_kind(rule.key, who.kind))
+        self->state.fail(problem);
+      else
+        authorized(self, rule);
+    },
+    [self](const caf::error& x) { self->state.fail(x); });
 }
 
 } // namespace

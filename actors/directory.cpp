@@ -23,18 +23,18 @@ constexpr auto report_timeout = std::chrono::milliseconds{500};
 /// Rows of one report; operators narrow it down by kind and id.
 constexpr std::size_t report_rows_max = 1000;
 
-std::string connection_key(const end_user_id& user, const std::string& app) {
-  return user.value + '/' + app;
-}
-
-std::string activation_key(const std::string& digest, const platform_id& platform) {
-  return platform.value + '/' + digest;
+std::string activation_key(const std::string& what, const platform_id& platform) {
+  return platform.value + '/' + what;
 }
 
 caf::error no_such_session() {
   return make_problem(errc::session_expired,
                       "Session not found. It is unknown, expired or ended; initialize again.");
 }
+
+/// Whether something from the address book is a handle of that kind.
+template <class Handle, class T>
+constexpr bool is_handle = std::is_same_v<Handle, std::remove_cvref_t<T>>;
 
 /// Gathers status objects until all have answered or failed.
 struct status_collector {
@@ -52,31 +52,34 @@ struct status_collector {
 } // namespace
 
 tenant_actor directory_state::find_tenant(const platform_id& platform) {
-  auto& x = tenants[platform];
-  if (!x.actor)
-    x.actor = self->spawn<caf::monitored>(tenant, tenant_args{parts, platform});
-  x.used_at = self->clock().now();
-  return x.actor;
+  auto now = self->clock().now();
+  auto x = book().tenant(platform, now);
+  if (!x) {
+    x = self->spawn<caf::monitored>(tenant, tenant_args{parts, platform});
+    book().add(platform, x, now);
+  }
+  return x;
 }
 
 connection_actor directory_state::find_connection(const platform_id& platform,
                                                   const end_user_id& user, const std::string& app) {
-  auto& x = connections[connection_key(user, app)];
-  if (!x.actor)
-    x.actor = self->spawn<caf::monitored>(connection, connection_args{parts, platform, user, app});
-  x.used_at = self->clock().now();
-  return x.actor;
+  auto now = self->clock().now();
+  auto x = book().connection(user, app, now);
+  if (!x) {
+    x = self->spawn<caf::monitored>(connection, connection_args{parts, platform, user, app});
+    book().add(user, app, x, now);
+  }
+  return x;
 }
 
 caf::result<session_actor> directory_state::find_session(const session_id& id, const principal& who,
                                                          const std::string& app) {
   auto digest = to_hex(sha256(id.value));
-  if (auto i = sessions.find(digest); i != sessions.end()) {
-    if (!i->second.belongs_to(who, app))
-      return no_such_session();
-    return i->second.actor;
-  }
-  if (sessions.size() >= limits::sessions_max)
+  if (auto x = book().session(digest, who, app))
+    return x;
+  if (book().has_session(digest)) // somebody else's
+    return no_such_session();
+  if (book().sessions() >= limits::sessions_max)
     return make_problem(errc::over_limit, "Too many sessions are open on this node.");
   auto promise = self->make_response_promise<session_actor>();
   auto& claims = activating[activation_key(digest, who.platform)];
@@ -93,9 +96,9 @@ void directory_state::activate_session(const std::string& digest, const platform
       if (rows.empty())
         return deliver_session(digest, platform, no_such_session());
       auto record = read_session(platform, store_row{rows, 0});
-      session_entry found{{}, record.key, record.end_user, record.app};
+      address_book::session_entry found{{}, record.key, record.end_user, record.app};
       found.actor = self->spawn<caf::monitored>(session, session_args{parts, std::move(record)});
-      sessions.emplace(digest, found);
+      book().add(digest, found);
       session_of_actor.emplace(found.actor.id(), digest);
       deliver_session(digest, platform, found);
     },
@@ -103,7 +106,7 @@ void directory_state::activate_session(const std::string& digest, const platform
 }
 
 void directory_state::deliver_session(const std::string& digest, const platform_id& platform,
-                                      const result<session_entry>& found) {
+                                      const result<address_book::session_entry>& found) {
   auto node = activating.extract(activation_key(digest, platform));
   if (node.empty())
     return;
@@ -119,11 +122,10 @@ void directory_state::deliver_session(const std::string& digest, const platform_
 
 caf::result<upstream_actor> directory_state::find_upstream(const platform_id& platform,
                                                            const std::string& slug) {
-  auto key = platform.value + '/' + slug;
-  if (auto i = upstreams.find(key); i != upstreams.end())
-    return i->second;
+  if (auto x = book().upstream(platform, slug))
+    return x;
   auto promise = self->make_response_promise<upstream_actor>();
-  auto& waiting = activating_upstreams[key];
+  auto& waiting = activating_upstreams[activation_key(slug, platform)];
   waiting.push_back(promise);
   if (waiting.size() == 1)
     activate_upstream(platform, slug);
@@ -131,28 +133,28 @@ caf::result<upstream_actor> directory_state::find_upstream(const platform_id& pl
 }
 
 void directory_state::activate_upstream(const platform_id& platform, const std::string& slug) {
-  auto key = platform.value + '/' + slug;
   query(
     self, parts.store, platform, "mcp_server/find", {store_value::text(slug)},
-    [this, key, platform, slug](store_rows& rows) {
+    [this, platform, slug](store_rows& rows) {
       if (rows.empty())
-        return deliver_upstream(key,
+        return deliver_upstream(platform, slug,
                                 make_problem(errc::unknown_app, "There is no app '" + slug + "'."));
       auto server = read_remote_server(store_row{rows, 0});
       if (!server.active)
         return deliver_upstream(
-          key, make_problem(errc::app_not_active, "The platform has switched '" + slug + "' off."));
+          platform, slug,
+          make_problem(errc::app_not_active, "The platform has switched '" + slug + "' off."));
       auto actor =
         self->spawn<caf::monitored>(upstream, upstream_args{parts, platform, std::move(server)});
-      upstreams.emplace(key, actor);
-      deliver_upstream(key, actor);
+      book().add(platform, slug, actor);
+      deliver_upstream(platform, slug, actor);
     },
-    [this, key](caf::error x) { deliver_upstream(key, std::move(x)); });
+    [this, platform, slug](caf::error x) { deliver_upstream(platform, slug, std::move(x)); });
 }
 
-void directory_state::deliver_upstream(const std::string& key,
+void directory_state::deliver_upstream(const platform_id& platform, const std::string& slug,
                                        const result<upstream_actor>& found) {
-  auto node = activating_upstreams.extract(key);
+  auto node = activating_upstreams.extract(activation_key(slug, platform));
   if (node.empty())
     return;
   for (auto& promise : node.mapped()) {
@@ -163,51 +165,22 @@ void directory_state::deliver_upstream(const std::string& key,
   }
 }
 
-void directory_state::upstreams_changed() {
-  for (auto& [key, actor] : upstreams)
-    self->send(actor, atom::drop_v);
-}
-
-void directory_state::end_upstreams(const caf::error& reason) {
-  for (auto& [key, actor] : upstreams)
-    self->send_exit(actor, reason);
-}
-
-void directory_state::connection_changed(const end_user_id& user, const std::string& app) {
-  if (auto i = connections.find(connection_key(user, app)); i != connections.end())
-    self->send(i->second.actor, atom::drop_v);
-  for (auto& [key, actor] : upstreams)
-    if (key.ends_with('/' + app))
-      self->send(actor, atom::drop_v, user);
-}
-
 void directory_state::collect_idle() {
   memory.note(live());
-  auto before = self->clock().now() - collect_after;
-  auto collect = [&](auto& map) {
-    for (auto i = map.begin(); i != map.end();) {
-      if (i->second.used_at >= before) {
-        ++i;
-        continue;
-      }
-      self->demonitor(i->second.actor.address()); // its end needs no search through the maps
-      self->send_exit(i->second.actor, caf::exit_reason::user_shutdown);
-      i = map.erase(i);
-    }
-  };
-  collect(tenants);
-  collect(connections);
+  for (auto& idle : book().take_idle(self->clock().now() - collect_after)) {
+    self->demonitor(idle.address()); // its end needs no search through the maps
+    self->send_exit(idle, caf::exit_reason::user_shutdown);
+  }
 }
 
 std::size_t directory_state::live() const {
-  return tenants.size() + connections.size() + sessions.size() + exchanges.size() + upstreams.size()
-         + others.size();
+  return book().size() + exchanges.size() + others.size();
 }
 
 void directory_state::erase(const caf::actor_addr& gone) {
   memory.note(live());
   if (auto i = session_of_actor.find(gone.id()); i != session_of_actor.end()) {
-    sessions.erase(i->second);
+    book().erase_session(i->second, gone.id());
     session_of_actor.erase(i);
   } else if (exchanges.erase(gone.id()) != 0) {
     return;
@@ -215,11 +188,16 @@ void directory_state::erase(const caf::actor_addr& gone) {
     others.erase(j->second);
     other_of_actor.erase(j);
   } else {
-    auto is_gone = [&](auto& x) { return x.second.actor.address() == gone; };
-    std::erase_if(tenants, is_gone);
-    std::erase_if(connections, is_gone);
-    std::erase_if(upstreams, [&](auto& x) { return x.second.address() == gone; });
+    book().erase(gone);
   }
+}
+
+template <class Handle>
+void directory_state::end_all(const caf::error& reason) {
+  book().for_each([&](std::string_view, const std::string&, const auto& actor) {
+    if constexpr (is_handle<Handle, decltype(actor)>)
+      self->send_exit(actor, reason);
+  });
 }
 
 void directory_state::end(const caf::error& reason) {
@@ -230,21 +208,18 @@ void directory_state::end(const caf::error& reason) {
     for (auto& promise : waiting)
       promise.deliver(ending());
   // Sessions first: they answer their clients, and what they run needs the others.
-  for (auto& [digest, x] : sessions)
-    self->send_exit(x.actor, reason);
+  end_all<session_actor>(reason);
   for (auto& [id, x] : exchanges)
     self->send_exit(x, reason);
-  end_upstreams(reason);
-  for (auto& [key, x] : connections)
-    self->send_exit(x.actor, reason);
-  for (auto& [platform, x] : tenants)
-    self->send_exit(x.actor, reason);
+  end_all<upstream_actor>(reason);
+  end_all<connection_actor>(reason);
+  end_all<tenant_actor>(reason);
   end_reason = reason;
   quit_when_alone();
 }
 
 void directory_state::quit_when_alone() {
-  if (end_reason && tenants.empty())
+  if (end_reason && book().tenants() == 0)
     self->quit(*end_reason);
 }
 
@@ -274,13 +249,12 @@ result<exchange_actor> directory_state::find_exchange(std::uint64_t number) cons
 }
 
 void directory_state::keys_changed() {
-  for (auto& [digest, x] : sessions)
-    self->send(x.actor, atom::drop_v);
   for (auto& [id, x] : exchanges)
     self->send(x, atom::drop_v);
-  for (auto& [key, x] : connections)
-    self->send(x.actor, atom::drop_v);
-  upstreams_changed();
+  book().for_each([this](std::string_view, const std::string&, const auto& actor) {
+    if constexpr (!is_handle<tenant_actor, decltype(actor)>)
+      self->send(actor, atom::drop_v);
+  });
 }
 
 std::vector<status_actor> directory_state::members(const std::string& kind,
@@ -291,16 +265,11 @@ std::vector<status_actor> directory_state::members(const std::string& kind,
         && found.size() < report_rows_max)
       found.push_back(actor);
   };
-  for (auto& [platform, x] : tenants)
-    add("tenant", platform.value, x.actor);
-  for (auto& [key, x] : connections)
-    add("connection", key, x.actor);
-  for (auto& [digest, x] : sessions)
-    add("session", digest, x.actor);
+  book().for_each([&](const char* its_kind, const std::string& key, const auto& actor) {
+    add(its_kind, key, actor);
+  });
   for (auto& [number, x] : exchanges)
     add("exchange", std::to_string(number), x);
-  for (auto& [key, actor] : upstreams)
-    add("upstream", key, actor);
   for (auto& [key, actor] : others)
     add(key.first.c_str(), key.second, actor);
   add("authenticator", "node", parts.authenticator);
@@ -329,7 +298,8 @@ directory_actor::behavior_type directory(directory_actor::stateful_pointer<direc
   state.parts = std::move(parts);
   state.parts.directory = self;
   state.parts.authenticator = self->spawn<caf::linked>(
-    authenticator, authenticator_args{state.parts.store, self, state.parts.unix_time});
+    authenticator,
+    authenticator_args{state.parts.store, self, state.parts.principals, state.parts.unix_time});
   self->set_exit_handler([self](const caf::exit_msg& msg) { self->state.end(msg.reason); });
   self->set_down_handler([self](const caf::down_msg& msg) {
     self->state.erase(msg.source);
@@ -354,12 +324,11 @@ directory_actor::behavior_type directory(directory_actor::stateful_pointer<direc
       return self->state.report(kind, id);
     },
     [self](atom::drop) { self->state.keys_changed(); },
-    [self](atom::drop, const end_user_id& user, const std::string& app) {
-      self->state.connection_changed(user, app);
-    },
     [self](atom::drain) {
-      for (auto& [digest, x] : self->state.sessions)
-        self->send(x.actor, atom::drain_v);
+      self->state.book().for_each([self](std::string_view, const std::string&, const auto& actor) {
+        if constexpr (is_handle<session_actor, decltype(actor)>)
+          self->send(actor, atom::drain_v);
+      });
       for (auto& [id, x] : self->state.exchanges)
         self->send(x, atom::drain_v);
     },
@@ -369,9 +338,8 @@ directory_actor::behavior_type directory(directory_actor::stateful_pointer<direc
       for (auto& [id, x] : self->state.exchanges)
         self->send_exit(x, caf::exit_reason::user_shutdown);
       // Their calls give holds back, which needs the tenants alive.
-      for (auto& [digest, x] : self->state.sessions)
-        self->send_exit(x.actor, caf::exit_reason::user_shutdown);
-      self->state.end_upstreams(caf::exit_reason::user_shutdown);
+      self->state.end_all<session_actor>(caf::exit_reason::user_shutdown);
+      self->state.end_all<upstream_actor>(caf::exit_reason::user_shutdown);
     },
     [self](atom::auth) { return self->state.parts.authenticator; },
     [self](atom::tick) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "actors/activity.hpp"
+#include "actors/address_book.hpp"
 #include "actors/interfaces.hpp"
 #include "actors/memory_return.hpp"
 #include "actors/node.hpp"
@@ -17,26 +18,6 @@ namespace callboard {
 struct directory_state {
   explicit directory_state(directory_actor::pointer selfptr) : self(selfptr) {}
   static inline const char* name = "directory";
-
-  /// An activated actor. `used_at` rises with each look-up; an entry that is not looked up is
-  /// collected.
-  template <class Handle>
-  struct entry {
-    Handle actor;
-    caf::actor_clock::time_point used_at{};
-  };
-
-  /// A live session and whom it belongs to (I65).
-  struct session_entry {
-    session_actor actor;
-    key_id key;
-    end_user_id end_user;
-    std::string app;
-
-    bool belongs_to(const principal& who, const std::string& its_app) const {
-      return key == who.key && end_user == who.end_user && app == its_app;
-    }
-  };
 
   /// Somebody who waits for an activation, and what they claimed.
   struct session_claim {
@@ -52,16 +33,16 @@ struct directory_state {
                                           const std::string& app);
   void activate_session(const std::string& digest, const platform_id& platform);
   void deliver_session(const std::string& digest, const platform_id& platform,
-                       const result<session_entry>& found);
+                       const result<address_book::session_entry>& found);
   void enlist_exchange(const exchange_actor& x);
   result<exchange_actor> find_exchange(std::uint64_t number) const;
   void keys_changed();
   caf::result<upstream_actor> find_upstream(const platform_id& platform, const std::string& slug);
   void activate_upstream(const platform_id& platform, const std::string& slug);
-  void deliver_upstream(const std::string& key, const result<upstream_actor>& found);
-  void upstreams_changed();
-  void end_upstreams(const caf::error& reason);
-  void connection_changed(const end_user_id& user, const std::string& app);
+  void deliver_upstream(const platform_id& platform, const std::string& slug,
+                        const result<upstream_actor>& found);
+  template <class Handle>
+  void end_all(const caf::error& reason);
   void enlist(const std::string& kind, const std::string& id, const status_actor& actor);
   void collect_idle();
   /// How many actors it knows.
@@ -74,22 +55,20 @@ struct directory_state {
   std::vector<status_actor> members(const std::string& kind, const std::string& id) const;
   caf::result<std::string> report(const std::string& kind, const std::string& id);
 
+  /// What others can look up by themselves.
+  address_book& book() { return *parts.addresses; }
+  const address_book& book() const { return *parts.addresses; }
+
   directory_actor::pointer self;
   node_parts parts;
   /// Why it ends, once it does.
   std::optional<caf::error> end_reason;
-  std::unordered_map<platform_id, entry<tenant_actor>> tenants;
-  /// By "<end user>/<app>".
-  std::unordered_map<std::string, entry<connection_actor>> connections;
-  /// By the SHA-256 of the session id, in hexadecimal. Sessions end by themselves.
-  std::unordered_map<std::string, session_entry> sessions;
   /// Activations under way, with those who wait; by platform and digest, since only the own
   /// platform can see the row.
   std::unordered_map<std::string, std::vector<session_claim>> activating;
   /// Exchanges of the stateless era that wait for news or for their client, by actor id.
   std::unordered_map<caf::actor_id, exchange_actor> exchanges;
-  /// By "<platform>/<slug>". They end by themselves.
-  std::unordered_map<std::string, upstream_actor> upstreams;
+  /// By "<platform>/<slug>".
   std::unordered_map<std::string, std::vector<caf::typed_response_promise<upstream_actor>>>
     activating_upstreams;
   /// Actors of other kinds: kind and id.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "actors/look_up.hpp"
 #include "actors/menu.hpp"
 #include "actors/metrics.hpp"
 #include "actors/promise_book.hpp"
@@ -191,17 +192,16 @@ void errand_state::call_tool(const std::string& app) {
 void errand_state::relay(const std::string& app) {
   auto& what = args.what;
   what.app = app;
-  self->request(args.parts.directory, limits::actor_timeout, atom::relay_v, what.who.platform, app)
-    .then(
-      [this](const upstream_actor& found) {
-        bool mirrors =
-          args.what.takes_input_required && args.what.method == mcp::method::tools_call;
-        if (mirrors)
-          check_mirrored(found);
-        else
-          send(found, args.what);
-      },
-      [this](caf::error& x) { fail(store_error(std::move(x))); });
+  with_upstream(
+    self, args.parts, what.who.platform, app,
+    [this](const upstream_actor& found) {
+      bool mirrors = args.what.takes_input_required && args.what.method == mcp::method::tools_call;
+      if (mirrors)
+        check_mirrored(found);
+      else
+        send(found, args.what);
+    },
+    [this](const caf::error& x) { fail(x); });
 }
 
 void errand_state::check_mirrored(const upstream_actor& upstream) {
@@ -234,16 +234,14 @@ void errand_state::listen() {
     for (auto& app : apps) {
       if (args.parts.catalogue->find_app(app))
         continue; // what changes there, the owner hears by itself
-      self
-        ->request(args.parts.directory, limits::actor_timeout, atom::relay_v,
-                  args.what.who.platform, app)
-        .then(
-          [this, app](const upstream_actor& found) {
-            auto what = args.what;
-            what.app = app;
-            send(found, std::move(what));
-          },
-          [](const caf::error&) {}); // a server that is gone has no news
+      with_upstream(
+        self, args.parts, args.what.who.platform, app,
+        [this, app](const upstream_actor& found) {
+          auto what = args.what;
+          what.app = app;
+          send(found, std::move(what));
+        },
+        [](const caf::error&) {}); // a server that is gone has no news
     }
   };
   if (args.what.app != all_apps)

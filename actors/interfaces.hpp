@@ -526,8 +526,6 @@ using directory_actor = caf::typed_actor<
   caf::replies_to<atom::status, std::string, std::string>::with<std::string>,
   // Keys changed: passed on to the sessions with open streams.
   caf::reacts_to<atom::drop>,
-  // A stored connection changed.
-  caf::reacts_to<atom::drop, end_user_id, std::string>,
   // The node's authenticator, which the directory owns.
   caf::replies_to<atom::auth>::with<authenticator_actor>,
   // The node shuts down: streams that only wait for news end now.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "actors/look_up.hpp"
 #include "actors/promise_book.hpp"
 #include "actors/store_query.hpp"
 #include "core/connectors/catalogue.hpp"
@@ -71,25 +72,23 @@ void menu_state::ask_one(std::size_t index) {
 }
 
 void menu_state::ask_remote(std::size_t index) {
-  self
-    ->request(args.parts.directory, limits::actor_timeout, atom::relay_v, who.platform,
-              shares[index].app)
-    .then(
-      [this, index](const upstream_actor& found) {
-        self
-          ->request(found, limits::provider_call_timeout + limits::actor_timeout,
-                    atom::relay_list_v, who, kind)
-          .then(
-            [this, index](const std::string& text) {
-              auto content = parse_json(text);
-              if (content)
-                answered(index, std::move(*content));
-              else
-                no_answer(index, content.error());
-            },
-            [this, index](caf::error& x) { no_answer(index, x); });
-      },
-      [this, index](caf::error& x) { no_answer(index, store_error(std::move(x))); });
+  with_upstream(
+    self, args.parts, who.platform, shares[index].app,
+    [this, index](const upstream_actor& found) {
+      self
+        ->request(found, limits::provider_call_timeout + limits::actor_timeout, atom::relay_list_v,
+                  who, kind)
+        .then(
+          [this, index](const std::string& text) {
+            auto content = parse_json(text);
+            if (content)
+              answered(index, std::move(*content));
+            else
+              no_answer(index, content.error());
+          },
+          [this, index](caf::error& x) { no_answer(index, x); });
+    },
+    [this, index](const caf::error& x) { no_answer(index, x); });
 }
 
 void menu_state::answered(std::size_t index, json::value content) {

@@ -39,6 +39,8 @@ struct node_settings {
 };
 
 class tool_lists;
+class address_book;
+class principal_cache;
 
 /// Counts for /metrics. Thread-safe; implemented with prometheus-cpp in actors/metrics.cpp.
 class node_metrics;
@@ -55,6 +57,9 @@ struct node_parts {
   http_client_actor http;
   authenticator_actor authenticator;
   directory_actor directory;
+  /// What the directory and the authenticator know, to be read by everybody (actors/look_up.hpp).
+  std::shared_ptr<address_book> addresses;
+  std::shared_ptr<principal_cache> principals;
 };
 
 } // namespace callboard

@@ -1,5 +1,6 @@
 #include "actors/remote_tool_call.hpp"
 
+#include "actors/look_up.hpp"
 #include "actors/promise_book.hpp"
 #include "actors/store_query.hpp"
 #include "core/base/json_text.hpp"
@@ -51,17 +52,15 @@ void remote_tool_call_state::start(const tool_job& wanted) {
   promise = self->make_response_promise<tool_result>();
   if (!parse_json_object(wanted.arguments))
     return deliver(result_of(true, "The arguments are not a JSON object."));
-  self
-    ->request(args.parts.directory, limits::actor_timeout, atom::relay_v, wanted.who.platform,
-              wanted.app)
-    .then(
-      [this, relay = relay_of(wanted)](const upstream_actor& found) {
-        if (!promise.pending())
-          return; // cancelled meanwhile
-        upstream = found;
-        self->send(found, atom::relay_v, relay, relay_listener_actor{self});
-      },
-      [this](caf::error& why) { deliver(store_error(std::move(why))); });
+  with_upstream(
+    self, args.parts, wanted.who.platform, wanted.app,
+    [this, relay = relay_of(wanted)](const upstream_actor& found) {
+      if (!promise.pending())
+        return; // cancelled meanwhile
+      upstream = found;
+      self->send(found, atom::relay_v, relay, relay_listener_actor{self});
+    },
+    [this](const caf::error& why) { deliver(why); });
 }
 
 void remote_tool_call_state::refuse_question(const std::string& ask) {

@@ -1,5 +1,6 @@
 #include "actors/response_loop.hpp"
 
+#include "actors/look_up.hpp"
 #include "actors/metrics.hpp"
 #include "actors/remote_tool_call.hpp"
 #include "actors/store_query.hpp"
@@ -116,14 +117,14 @@ void response_loop_state::load_history() {
 }
 
 void response_loop_state::find_model() {
-  self->request(parts.directory, limits::actor_timeout, atom::tenant_v, who.platform)
-    .then(
-      [this](const tenant_actor& tenant) {
-        self->request(tenant, limits::store_timeout, atom::model_v, request.model)
-          .then([this](const model_info& model) { begin(model); },
-                [this](caf::error& x) { refuse(store_error(std::move(x))); });
-      },
-      [this](caf::error& x) { refuse(store_error(std::move(x))); });
+  auto refused = [this](caf::error& x) { refuse(store_error(std::move(x))); };
+  with_tenant(
+    self, parts, who.platform,
+    [this, refused](const tenant_actor& tenant) {
+      self->request(tenant, limits::store_timeout, atom::model_v, request.model)
+        .then([this](const model_info& model) { begin(model); }, refused);
+    },
+    [this](const caf::error& x) { refuse(x); });
 }
 
 void response_loop_state::begin(const model_info& model) {

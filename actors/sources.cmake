@@ -1,4 +1,5 @@
 target_sources(callboard_actors PRIVATE
+  address_book.cpp
   answer_keeper.cpp
   answer_headers.cpp
   authenticator.cpp
@@ -33,6 +34,7 @@ target_sources(callboard_actors PRIVATE
   menu.cpp
   metrics.cpp
   model_turn.cpp
+  principal_cache.cpp
   remote_server.cpp
   remote_tool_call.cpp
   request_clock.cpp

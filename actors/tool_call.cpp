@@ -1,6 +1,7 @@
 #include "actors/tool_call.hpp"
 
 #include "actors/crash_point.hpp"
+#include "actors/look_up.hpp"
 #include "actors/metrics.hpp"
 #include "actors/promise_book.hpp"
 #include "actors/store_query.hpp"
@@ -86,11 +87,10 @@ void tool_call_state::start(const tool_job& wanted) {
   if (!checked)
     return conclude(refused(message_of(checked.error())));
   arguments = std::move(*checked);
-  self
-    ->request(args.parts.directory, limits::actor_timeout, atom::conn_v, job.who.platform,
-              job.who.end_user, job.app)
-    .then([this](const connection_actor& found) { connected(found); },
-          [this](caf::error& x) { fail(store_error(std::move(x))); });
+  with_connection(
+    self, args.parts, job.who.platform, job.who.end_user, job.app,
+    [this](const connection_actor& found) { connected(found); },
+    [this](const caf::error& x) { fail(x); });
 }
 
 void tool_call_state::connected(const connection_actor& found) {
@@ -108,13 +108,13 @@ void tool_call_state::prepare(const credentials& opened) {
     return conclude(refused(message_of(made.error())));
   access_token = opened.access_token;
   plan = std::move(*made);
-  self->request(args.parts.directory, limits::actor_timeout, atom::tenant_v, job.who.platform)
-    .then(
-      [this](const tenant_actor& found) {
-        tenant = found;
-        admit();
-      },
-      [this](caf::error& x) { fail(store_error(std::move(x))); });
+  with_tenant(
+    self, args.parts, job.who.platform,
+    [this](const tenant_actor& found) {
+      tenant = found;
+      admit();
+    },
+    [this](const caf::error& x) { fail(x); });
 }
 
 void tool_call_state::admit() {

@@ -1,5 +1,6 @@
 // The upstream actor's tool calls are paid like those of catalogue apps (I25).
 
+#include "actors/look_up.hpp"
 #include "actors/metrics.hpp"
 #include "actors/store_query.hpp"
 #include "actors/upstream.hpp"
@@ -41,15 +42,14 @@ void upstream_state::admit(call_id id) {
   if (x.request.hold.empty())
     x.request.hold = hold_id{uuid7(std::chrono::seconds{args.parts.unix_time()})};
   auto what = admission_for(x.request, x.tool, x.tries);
-  auto refused = [this, id](caf::error& why) { fail(id, store_error(std::move(why))); };
-  self->request(args.parts.directory, limits::actor_timeout, atom::tenant_v, args.platform)
-    .then(
-      [this, id, what, refused](const tenant_actor& tenant) {
-        self->request(tenant, limits::store_timeout * 2, atom::admit_v, what)
-          .then([this, id, tenant](const hold_ticket& ticket) { take_ticket(id, tenant, ticket); },
-                refused);
-      },
-      refused);
+  with_tenant(
+    self, args.parts, args.platform,
+    [this, id, what](const tenant_actor& tenant) {
+      self->request(tenant, limits::store_timeout * 2, atom::admit_v, what)
+        .then([this, id, tenant](const hold_ticket& ticket) { take_ticket(id, tenant, ticket); },
+              [this, id](caf::error& why) { fail(id, store_error(std::move(why))); });
+    },
+    [this, id](const caf::error& why) { fail(id, why); });
 }
 
 void upstream_state::take_ticket(call_id id, const tenant_actor& tenant,

@@ -1,6 +1,7 @@
 // The upstream actor's tokens: whose they are, and what becomes of a request whose token the server
 // refuses.
 
+#include "actors/look_up.hpp"
 #include "actors/store_query.hpp"
 #include "actors/upstream.hpp"
 #include "actors/upstream_limits.hpp"
@@ -54,18 +55,16 @@ void upstream_state::with_token(call_id id, const std::string& stale,
       then(opened.access_token);
     }
   };
-  self
-    ->request(args.parts.directory, limits::actor_timeout, atom::conn_v, args.platform,
-              x->request.who.end_user, args.server.slug)
-    .then(
-      [this, stale, take, refuse](const connection_actor& connection) {
-        constexpr auto patience = limits::token_call_timeout * 2;
-        if (stale.empty())
-          self->request(connection, patience, atom::token_v).then(take, refuse);
-        else
-          self->request(connection, patience, atom::refresh_v, stale).then(take, refuse);
-      },
-      refuse);
+  with_connection(
+    self, args.parts, args.platform, x->request.who.end_user, args.server.slug,
+    [this, stale, take, refuse](const connection_actor& connection) {
+      constexpr auto patience = limits::token_call_timeout * 2;
+      if (stale.empty())
+        self->request(connection, patience, atom::token_v).then(take, refuse);
+      else
+        self->request(connection, patience, atom::refresh_v, stale).then(take, refuse);
+    },
+    [this, id](const caf::error& why) { fail(id, why); });
 }
 
 /// Gets the user's token where the server wants one.

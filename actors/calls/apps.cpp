@@ -1,4 +1,5 @@
 #include "actors/calls/table.hpp"
+#include "actors/look_up.hpp"
 #include "core/base/digest.hpp"
 #include "core/connectors/catalogue.hpp"
 #include "core/connectors/landing.hpp"
@@ -62,7 +63,7 @@ app_fields read_app(field_reader& fields, const connectors::app& app,
 }
 
 /// An app changed: its sessions and connections have to look again.
-void app_changed(call_self self) { self->send(self->state.parts.authenticator, atom::drop_v); }
+void app_changed(call_self self) { forget_keys(self, self->state.parts); }
 
 /// An app that is switched off takes its open sessions with it (I53).
 template <class Then>

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "actors/look_up.hpp"
 #include "actors/metrics.hpp"
 #include "core/base/digest.hpp"
 #include "core/base/limits.hpp"
@@ -65,7 +66,7 @@ void store_connection(call_self self, const connect_attempt_ptr& x,
      store_value::text(json::serialize(to_json(fields)))},
     [self, x](store_rows&) {
       auto& st = self->state;
-      self->send(st.parts.directory, atom::drop_v, x->end_user, x->app);
+      forget_connection(self, st.parts, x->platform, x->end_user, x->app);
       st.parts.metrics->count_connect(x->app, "connected");
       land(self, connectors::landing_url(x->redirect_url, x->app));
     },

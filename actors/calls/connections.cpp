@@ -1,5 +1,6 @@
 #include "actors/calls/connect.hpp"
 #include "actors/calls/table.hpp"
+#include "actors/look_up.hpp"
 #include "core/base/limits.hpp"
 #include "core/connectors/catalogue.hpp"
 #include "core/connectors/oauth.hpp"
@@ -65,7 +66,7 @@ void deactivate(call_self self, const std::string& slug) {
               if (rows.empty())
                 return st.fail(
                   make_problem(errc::not_found, "The app '" + slug + "' is not connected."));
-              self->send(st.parts.directory, atom::drop_v, st.who.end_user, slug);
+              forget_connection(self, st.parts, st.who.platform, st.who.end_user, slug);
               st.finish(204, std::string{});
             });
 }

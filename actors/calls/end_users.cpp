@@ -1,4 +1,5 @@
 #include "actors/calls/table.hpp"
+#include "actors/look_up.hpp"
 #include "core/base/digest.hpp"
 #include "core/base/limits.hpp"
 #include "core/mcp/tool_filter.hpp"
@@ -49,9 +50,6 @@ std::string with_tools(const std::string& body, const json::value& tools) {
   object["allowed_tools"] = tools;
   return json::serialize(object);
 }
-
-/// Keys of an end user or a platform changed: no node may go on believing them.
-void forget_keys(call_self self) { self->send(self->state.parts.authenticator, atom::drop_v); }
 
 } // namespace
 
@@ -109,7 +107,7 @@ void end_user_patch(call_self self) {
     self->state.run("end_user/update", values, [self](store_rows& rows) {
       if (rows.empty())
         return self->state.fail(make_problem(errc::not_found, "There is no such end user."));
-      forget_keys(self);
+      forget_keys(self, self->state.parts);
       self->state.finish(200, store_row{rows, 0}.text("body"));
     });
   });
@@ -123,7 +121,7 @@ void end_user_delete(call_self self) {
     [self](store_rows& rows) {
       if (rows.empty())
         return self->state.fail(make_problem(errc::not_found, "There is no such end user."));
-      forget_keys(self);
+      forget_keys(self, self->state.parts);
       self->state.finish(204, std::string{});
     });
 }
@@ -186,7 +184,7 @@ void key_revoke(call_self self) {
             [self](store_rows& rows) {
               if (rows.empty())
                 return self->state.fail(make_problem(errc::not_found, "There is no such key."));
-              forget_keys(self);
+              forget_keys(self, self->state.parts);
               self->state.finish(204, std::string{});
             });
 }

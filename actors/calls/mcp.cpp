@@ -1,5 +1,6 @@
 #include "actors/calls/table.hpp"
 #include "actors/exchange.hpp"
+#include "actors/look_up.hpp"
 #include "actors/menu.hpp"
 #include "core/base/digest.hpp"
 #include "core/base/limits.hpp"
@@ -26,25 +27,21 @@ void with_app(call_self self, Then then) {
   auto app = app_of(self);
   if (app == all_apps || self->state.parts.catalogue->find_app(app))
     return then(app);
-  self
-    ->request(self->state.parts.directory, limits::store_timeout * 2, atom::relay_v,
-              self->state.who.platform, app)
-    .then([then, app](const upstream_actor&) { then(app); },
-          [self](caf::error& x) { self->state.fail(store_error(std::move(x))); });
+  with_upstream(
+    self, self->state.parts, self->state.who.platform, app,
+    [then, app](const upstream_actor&) { then(app); },
+    [self](const caf::error& x) { self->state.fail(x); });
 }
 
-/// Sends a request on to its session's actor; `then` gets the actor.
+/// Finds the actor of the request's session; `then` gets it.
 template <class Then>
-void with_session(call_self self, const std::string& app, Then then) {
+void with_session_of(call_self self, const std::string& app, Then then) {
   auto& state = self->state;
   auto id = mcp::require_session(state.call->headers);
   if (!id)
     return state.fail(id.error());
-  self
-    ->request(state.parts.directory, limits::store_timeout * 2, atom::session_v, *id, state.who,
-              app)
-    .then([then](const session_actor& found) { then(found); },
-          [self](caf::error& x) { self->state.fail(store_error(std::move(x))); });
+  with_session(self, state.parts, *id, state.who, app, std::move(then),
+               [self](const caf::error& x) { self->state.fail(x); });
 }
 
 void send_hello(call_self self, const mcp::rpc_id& id, const json::object& result,
@@ -140,7 +137,7 @@ void take_session(call_self self, const std::string& app, mcp::rpc_body body) {
     return state.fail(version.error());
   if (initialize && !in_session)
     return create_session(self, app, *first);
-  with_session(self, app, [self, body = std::move(body)](const session_actor& session) {
+  with_session_of(self, app, [self, body = std::move(body)](const session_actor& session) {
     auto& st = self->state;
     auto post = std::make_shared<callboard::mcp_post>(callboard::mcp_post{st.call, st.who, body});
     self->send(session, atom::post_v, mcp_post_ptr{std::move(post)});
@@ -186,7 +183,7 @@ void mcp_get(call_self self) {
   if (auto version = mcp::version_of(state.call->headers); !version)
     return state.fail(version.error());
   with_app(self, [self](const std::string& app) {
-    with_session(self, app, [self](const session_actor& session) {
+    with_session_of(self, app, [self](const session_actor& session) {
       self->send(session, atom::open_v, self->state.call, self->state.who);
       self->state.hand_over();
     });
@@ -199,7 +196,7 @@ void mcp_delete(call_self self) {
       405, mcp::encode_error(std::nullopt, mcp::code_refused, "There is no session to end."),
       {{"Allow", "POST"}});
   with_app(self, [self](const std::string& app) {
-    with_session(self, app, [self](const session_actor& session) {
+    with_session_of(self, app, [self](const session_actor& session) {
       self->request(session, limits::store_timeout * 2, atom::stop_v)
         .then(
           [self](bool done) {

@@ -1,5 +1,6 @@
 #include "actors/calls/rate_limit_fields.hpp"
 #include "actors/calls/table.hpp"
+#include "actors/look_up.hpp"
 #include "core/base/digest.hpp"
 #include "core/base/limits.hpp"
 
@@ -98,7 +99,7 @@ void platform_patch(call_self self) {
 void platform_delete(call_self self) {
   auto& state = self->state;
   state.run("platform/delete", {store_value::text(state.who.key.value)}, [self](store_rows&) {
-    self->send(self->state.parts.authenticator, atom::drop_v);
+    forget_keys(self, self->state.parts);
     self->state.finish(204, std::string{});
   });
 }

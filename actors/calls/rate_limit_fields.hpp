@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "actors/call.hpp"
+#include "actors/look_up.hpp"
 
 namespace callboard::calls {
 
@@ -22,13 +23,13 @@ rate_limit_fields read_rate_limits(field_reader& fields);
 template <class Then>
 void announce_rate_limits(call_self self, Then then) {
   auto& state = self->state;
-  self->request(state.parts.directory, limits::actor_timeout, atom::tenant_v, state.who.platform)
-    .then(
-      [self, then](const tenant_actor& tenant) {
-        self->send(tenant, atom::drop_v);
-        then();
-      },
-      [then](const caf::error&) { then(); }); // stored all the same
+  with_tenant(
+    self, state.parts, state.who.platform,
+    [self, then](const tenant_actor& tenant) {
+      self->send(tenant, atom::drop_v);
+      then();
+    },
+    [then](const caf::error&) { then(); }); // stored all the same
 }
 
 } // namespace callboard::calls

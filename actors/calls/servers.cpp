@@ -1,4 +1,5 @@
 #include "actors/calls/table.hpp"
+#include "actors/look_up.hpp"
 #include "actors/metrics.hpp"
 #include "core/connectors/catalogue.hpp"
 #include "core/connectors/landing.hpp"
@@ -130,7 +131,7 @@ store_value secret_of(const server_fields& x, const std::string& slug) {
 }
 
 /// A server changed: its actor, sessions and connections have to look again, on every node.
-void server_changed(call_self self) { self->send(self->state.parts.authenticator, atom::drop_v); }
+void server_changed(call_self self) { forget_keys(self, self->state.parts); }
 
 /// A server that is switched off or gone takes its open sessions with it, as an app does (I53).
 template <class Then>

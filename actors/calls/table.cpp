@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdlib>
 
+#include "actors/look_up.hpp"
 #include "core/mcp/tool_filter.hpp"
 
 namespace callboard {
@@ -108,7 +109,7 @@ void allow_tools(call_self self, const json::object& body, std::string statement
   state.run(std::move(statement), std::move(values), [self, then](store_rows& rows) {
     if (rows.empty())
       return self->state.fail(make_problem(errc::not_found, "There is no such thing."));
-    self->send(self->state.parts.authenticator, atom::drop_v); // cached keys hold the old lists
+    forget_keys(self, self->state.parts); // cached keys hold the old lists
     then();
   });
 }

@@ -11,11 +11,13 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include "actors/address_book.hpp"
 #include "actors/directory.hpp"
 #include "actors/dispatcher.hpp"
 #include "actors/front.hpp"
 #include "actors/lane.hpp"
 #include "actors/metrics.hpp"
+#include "actors/principal_cache.hpp"
 #include "actors/scheduler.hpp"
 #include "actors/terminator.hpp"
 #include "actors/tool_lists.hpp"
@@ -121,6 +123,8 @@ void node_actors::begin(std::shared_ptr<const node_settings> settings,
   parts_.catalogue = std::move(apps);
   parts_.listings = std::make_shared<tool_lists>(*parts_.catalogue, parts_.settings->version);
   parts_.metrics = std::make_shared<node_metrics>();
+  parts_.addresses = std::make_shared<address_book>();
+  parts_.principals = std::make_shared<principal_cache>(limits::key_cache_entries_max);
   parts_.unix_time = [] { return static_cast<std::int64_t>(std::time(nullptr)); };
   parts_.directory = system_.spawn(directory, parts_);
   caf::scoped_actor self{system_};

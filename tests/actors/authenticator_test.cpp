@@ -172,13 +172,13 @@ BOOST_AUTO_TEST_CASE(the_cache_is_bounded_and_keeps_keys_in_use) {
   cache.insert(used, {});
   for (int i = 0; i < 10'000; ++i) {
     cache.insert("key" + std::to_string(i), {});
-    BOOST_REQUIRE(cache.find(used) != nullptr);
+    BOOST_REQUIRE(cache.find(used).has_value());
     BOOST_REQUIRE(cache.size() <= 100u);
   }
-  BOOST_TEST(cache.find("key0") == nullptr);
+  BOOST_TEST(!cache.find("key0"));
   cache.clear();
   BOOST_TEST(cache.size() == 0u);
-  BOOST_TEST(cache.find(used) == nullptr);
+  BOOST_TEST(!cache.find(used));
 }
 
 BOOST_AUTO_TEST_CASE(it_reports_itself_without_secrets) {

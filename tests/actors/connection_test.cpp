@@ -1,5 +1,6 @@
 #include <boost/test/unit_test.hpp>
 
+#include "actors/look_up.hpp"
 #include "tests/support/node_fixture.hpp"
 
 using namespace callboard;
@@ -255,7 +256,7 @@ BOOST_AUTO_TEST_CASE(a_drop_makes_it_read_again) {
   db->answer("connection/find", row("gho_first", std::nullopt, "1"));
   unbox(token());
   db->answer_empty("connection/find");
-  tell(parts.directory, atom::drop_v, user, std::string{"github"});
+  forget_connection(self.ptr(), parts, platform, user, "github");
   BOOST_TEST((code_of(token().error()) == errc::app_not_connected));
 }
 

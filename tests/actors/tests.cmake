@@ -5,6 +5,7 @@ add_library(actor_test_support STATIC support/http_script.cpp support/mcp_server
   support/node_fixture.cpp support/relay_script.cpp support/store_script.cpp)
 target_link_libraries(actor_test_support PUBLIC callboard_actors callboard_source_tree callboard_flags spdlog::spdlog)
 callboard_tests(actors
+  actors/address_book_test.cpp
   actors/answer_headers_test.cpp
   actors/authenticator_test.cpp
   actors/budget_calls_test.cpp

@@ -5,10 +5,12 @@
 
 #include <spdlog/spdlog.h>
 
+#include "actors/address_book.hpp"
 #include "actors/authenticator.hpp"
 #include "actors/call.hpp"
 #include "actors/directory.hpp"
 #include "actors/metrics.hpp"
+#include "actors/principal_cache.hpp"
 #include "actors/tool_lists.hpp"
 #include "core/base/digest.hpp"
 #include "core/connectors/catalogue.hpp"
@@ -51,6 +53,8 @@ node_fixture::node_fixture() {
   parts.catalogue = github_catalogue();
   parts.listings = std::make_shared<tool_lists>(*parts.catalogue, settings->version);
   parts.metrics = std::make_shared<node_metrics>();
+  parts.addresses = std::make_shared<address_book>();
+  parts.principals = std::make_shared<principal_cache>(limits::key_cache_entries_max);
   parts.unix_time = [now = unix_now] { return *now; };
   parts.store.lanes = {store};
   parts.http = http;

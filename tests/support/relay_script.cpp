@@ -58,9 +58,6 @@ fake_directory(directory_actor::pointer self, directory_actor real,
       return self->delegate(real, atom::status_v, kind, id);
     },
     [=](atom::drop) { self->send(real, atom::drop_v); },
-    [=](atom::drop, const end_user_id& user, const std::string& app) {
-      self->send(real, atom::drop_v, user, app);
-    },
     [=](atom::auth) { return self->delegate(real, atom::auth_v); },
     [=](atom::drain) { self->send(real, atom::drain_v); },
     [=](atom::stop) { self->send(real, atom::stop_v); },

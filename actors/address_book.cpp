@@ -1,0 +1,131 @@
+#include "actors/address_book.hpp"
+
+#include <algorithm>
+
+namespace callboard {
+namespace {
+
+std::string connection_key(const end_user_id& user, const std::string& app) {
+  return user.value + '/' + app;
+}
+
+std::string upstream_key(const platform_id& platform, const std::string& slug) {
+  return platform.value + '/' + slug;
+}
+
+} // namespace
+
+// -- for everybody ----------------------------------------------------------------
+
+tenant_actor address_book::tenant(const platform_id& platform, time_point now) {
+  std::lock_guard lock{mutex_};
+  auto i = tenants_.find(platform);
+  if (i == tenants_.end())
+    return {};
+  i->second.used_at = std::max(i->second.used_at, now);
+  return i->second.actor;
+}
+
+connection_actor address_book::connection(const end_user_id& user, const std::string& app,
+                                          time_point now) {
+  auto key = connection_key(user, app);
+  std::lock_guard lock{mutex_};
+  auto i = connections_.find(key);
+  if (i == connections_.end())
+    return {};
+  i->second.used_at = std::max(i->second.used_at, now);
+  return i->second.actor;
+}
+
+session_actor address_book::session(const std::string& digest, const principal& who,
+                                    const std::string& app) const {
+  std::lock_guard lock{mutex_};
+  auto i = sessions_.find(digest);
+  if (i == sessions_.end() || !i->second.belongs_to(who, app))
+    return {};
+  return i->second.actor;
+}
+
+upstream_actor address_book::upstream(const platform_id& platform, const std::string& slug) const {
+  auto key = upstream_key(platform, slug);
+  std::lock_guard lock{mutex_};
+  auto i = upstreams_.find(key);
+  return i == upstreams_.end() ? upstream_actor{} : i->second;
+}
+
+// -- for the directory ------------------------------------------------------------
+
+void address_book::add(const platform_id& platform, const tenant_actor& x, time_point now) {
+  std::lock_guard lock{mutex_};
+  tenants_.insert_or_assign(platform, entry<tenant_actor>{x, now});
+}
+
+void address_book::add(const end_user_id& user, const std::string& app, const connection_actor& x,
+                       time_point now) {
+  std::lock_guard lock{mutex_};
+  connections_.insert_or_assign(connection_key(user, app), entry<connection_actor>{x, now});
+}
+
+void address_book::add(const std::string& digest, session_entry x) {
+  std::lock_guard lock{mutex_};
+  sessions_.insert_or_assign(digest, std::move(x));
+}
+
+void address_book::add(const platform_id& platform, const std::string& slug,
+                       const upstream_actor& x) {
+  std::lock_guard lock{mutex_};
+  upstreams_.insert_or_assign(upstream_key(platform, slug), x);
+}
+
+bool address_book::has_session(const std::string& digest) const {
+  std::lock_guard lock{mutex_};
+  return sessions_.contains(digest);
+}
+
+void address_book::erase_session(const std::string& digest, caf::actor_id gone) {
+  std::lock_guard lock{mutex_};
+  auto i = sessions_.find(digest);
+  if (i != sessions_.end() && i->second.actor.id() == gone)
+    sessions_.erase(i);
+}
+
+void address_book::erase(const caf::actor_addr& gone) {
+  std::lock_guard lock{mutex_};
+  auto is_gone = [&](auto& x) { return x.second.actor.address() == gone; };
+  std::erase_if(tenants_, is_gone);
+  std::erase_if(connections_, is_gone);
+  std::erase_if(upstreams_, [&](auto& x) { return x.second.address() == gone; });
+}
+
+std::vector<caf::actor> address_book::take_idle(time_point before) {
+  std::vector<caf::actor> taken;
+  std::lock_guard lock{mutex_};
+  auto take = [&](auto& map) {
+    std::erase_if(map, [&](auto& x) {
+      if (x.second.used_at >= before)
+        return false;
+      taken.push_back(caf::actor_cast<caf::actor>(x.second.actor));
+      return true;
+    });
+  };
+  take(tenants_);
+  take(connections_);
+  return taken;
+}
+
+std::size_t address_book::sessions() const {
+  std::lock_guard lock{mutex_};
+  return sessions_.size();
+}
+
+std::size_t address_book::tenants() const {
+  std::lock_guard lock{mutex_};
+  return tenants_.size();
+}
+
+std::size_t address_book::size() const {
+  std::lock_guard lock{mutex_};
+  return tenants_.size() + connections_.size() + sessions_.size() + upstreams_.size();
+}
+
+} // namespace callboard
