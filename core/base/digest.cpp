@@ -24,6 +24,13 @@ std::string digest(const EVP_MD* method, std::string_view data) {
   return result;
 }
 
+std::string fresh_random_bytes(std::size_t count) {
+  std::string result(count, '\0');
+  if (RAND_bytes(as_bytes(result), static_cast<int>(count)) != 1)
+    std::abort();
+  return result;
+}
+
 int hex_value(char c) {
   if (c >= '0' && c <= '9')
     return c - '0';
@@ -160,10 +167,18 @@ std::string uuid7(std::chrono::milliseconds since_epoch) {
 }
 
 std::string random_bytes(std::size_t count) {
-  std::string result(count, '\0');
-  if (RAND_bytes(as_bytes(result), static_cast<int>(count)) != 1)
-    std::abort();
-  return result;
+  // Asking the generator costs the same for 16 bytes as for a thousand. What was given out is
+  // wiped.
+  constexpr std::size_t pool_bytes = 1024;
+  thread_local std::string pool;
+  if (count > pool_bytes)
+    return fresh_random_bytes(count);
+  if (pool.size() < count)
+    pool = fresh_random_bytes(pool_bytes);
+  auto given = pool.substr(pool.size() - count);
+  OPENSSL_cleanse(pool.data() + pool.size() - count, count);
+  pool.resize(pool.size() - count);
+  return given;
 }
 
 bool equal_in_constant_time(std::string_view a, std::string_view b) {

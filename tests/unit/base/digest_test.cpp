@@ -1,5 +1,10 @@
 #include "core/base/digest.hpp"
 
+#include <algorithm>
+#include <set>
+#include <thread>
+#include <vector>
+
 #include <boost/test/unit_test.hpp>
 #include <rapidcheck.h>
 
@@ -43,6 +48,26 @@ BOOST_AUTO_TEST_CASE(encodings_read_back) {
   BOOST_TEST(!from_base64("a"));
   BOOST_TEST(!from_hex("abc"));
   BOOST_TEST(!from_hex("zz"));
+}
+
+BOOST_AUTO_TEST_CASE(random_bytes_are_never_the_same_twice) {
+  std::set<std::string> seen;
+  for (int i = 0; i < 1000; ++i) {
+    auto x = random_bytes(16);
+    BOOST_REQUIRE_EQUAL(x.size(), 16u);
+    BOOST_REQUIRE(seen.insert(x).second);
+  }
+  std::vector<std::string> elsewhere(100);
+  std::thread{[&] {
+    std::generate(elsewhere.begin(), elsewhere.end(), [] { return random_bytes(16); });
+  }}.join();
+  for (auto& x : elsewhere)
+    BOOST_REQUIRE(seen.insert(x).second);
+}
+
+BOOST_AUTO_TEST_CASE(random_bytes_come_in_any_number) {
+  for (std::size_t count : {0u, 1u, 31u, 1023u, 1024u, 1025u, 100'000u})
+    BOOST_TEST(random_bytes(count).size() == count);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
