@@ -3,6 +3,8 @@
 #include <array>
 #include <atomic>
 #include <cstddef>
+#include <mutex>
+#include <unordered_map>
 
 #include <prometheus/counter.h>
 #include <prometheus/registry.h>
@@ -53,6 +55,25 @@ private:
   std::array<std::array<std::atomic<prometheus::Counter*>, classes>, endpoints> found_{};
 };
 
+/// The counters of each app's tool calls, likewise.
+class tool_call_counters {
+public:
+  explicit tool_call_counters(prometheus::Family<prometheus::Counter>& family) : family_(family) {}
+
+  prometheus::Counter& of(const std::string& app, bool is_error) {
+    std::lock_guard lock{mutex_};
+    auto& counter = found_[app][is_error ? 1 : 0];
+    if (counter == nullptr)
+      counter = &family_.Add({{"app", app}, {"outcome", is_error ? "error" : "success"}});
+    return *counter;
+  }
+
+private:
+  prometheus::Family<prometheus::Counter>& family_;
+  std::mutex mutex_;
+  std::unordered_map<std::string, std::array<prometheus::Counter*, 2>> found_;
+};
+
 } // namespace
 
 struct node_metrics::families {
@@ -62,6 +83,7 @@ struct node_metrics::families {
   answer_counters answers_of{answers};
   prometheus::Family<prometheus::Counter>& tool_calls =
     counter(registry, "callboard_tool_calls_total", "Tool calls by app and outcome.");
+  tool_call_counters tool_calls_of{tool_calls};
   prometheus::Family<prometheus::Counter>& turns =
     counter(registry, "callboard_model_turns_total", "Model turns by model and outcome.");
   prometheus::Family<prometheus::Counter>& tokens =
@@ -81,8 +103,7 @@ void node_metrics::count_answer(endpoint target, int status) {
 }
 
 void node_metrics::count_tool_call(const std::string& app, bool is_error) {
-  families_->tool_calls.Add({{"app", app}, {"outcome", is_error ? "error" : "success"}})
-    .Increment();
+  families_->tool_calls_of.of(app, is_error).Increment();
 }
 
 void node_metrics::count_turn(const std::string& model, const std::string& status,
