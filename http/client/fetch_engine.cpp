@@ -6,12 +6,13 @@
 namespace callboard {
 namespace {
 
-/// Idle connections that are kept.
-constexpr long connections_kept = 512;
+/// Connections that are kept beyond those in use. libcurl counts both together: with a smaller
+/// number than are in use it would close every connection after its request.
+constexpr std::size_t idle_connections_kept = 512;
 /// Idle libcurl handles that are kept; making one costs more than a request.
 constexpr std::size_t handles_kept = 256;
 /// The longest sleep; libcurl's own timers shorten it.
-constexpr int wait_ms_max = 1000;
+constexpr std::chrono::milliseconds wait_max{1000};
 /// Silences are looked for that often at most, since every request is looked at.
 constexpr auto silence_check_interval = std::chrono::milliseconds{20};
 
@@ -21,8 +22,10 @@ fetch_engine::fetch_engine(http_client_args args) : args_(std::move(args)) {
   static const auto initialised = curl_global_init(CURL_GLOBAL_ALL);
   static_cast<void>(initialised);
   multi_.reset(curl_multi_init());
-  curl_multi_setopt(multi_.get(), CURLMOPT_MAXCONNECTS, connections_kept);
+  curl_multi_setopt(multi_.get(), CURLMOPT_MAXCONNECTS,
+                    static_cast<long>(args_.fetches_max + idle_connections_kept));
   curl_multi_setopt(multi_.get(), CURLMOPT_PIPELINING, static_cast<long>(CURLPIPE_NOTHING));
+  watch_.attach(multi_.get());
   thread_ = std::thread{[this] { run(); }};
 }
 
@@ -31,7 +34,7 @@ fetch_engine::~fetch_engine() {
     std::lock_guard lock{mutex_};
     stopping_ = true;
   }
-  curl_multi_wakeup(multi_.get());
+  watch_.wake();
   thread_.join();
 }
 
@@ -50,7 +53,7 @@ void fetch_engine::submit(fetch_request request, fetch_callbacks callbacks) {
     submitted_.push_back({std::move(request), std::move(callbacks)});
   }
   if (first)
-    curl_multi_wakeup(multi_.get());
+    watch_.wake();
 }
 
 void fetch_engine::cancel(fetch_id id) {
@@ -58,17 +61,16 @@ void fetch_engine::cancel(fetch_id id) {
     std::lock_guard lock{mutex_};
     cancelled_.push_back(id);
   }
-  curl_multi_wakeup(multi_.get());
+  watch_.wake();
 }
 
 void fetch_engine::run() {
   while (take_orders()) {
-    int running = 0;
-    curl_multi_perform(multi_.get(), &running);
+    watch_.act();
     flush_streams();
     end_finished();
     end_silent();
-    curl_multi_poll(multi_.get(), nullptr, 0, wait_ms(), nullptr);
+    watch_.wait(patience());
   }
   end_all();
 }
@@ -93,7 +95,7 @@ bool fetch_engine::take_orders() {
 
 void fetch_engine::begin(submission order) {
   auto x = std::make_unique<transfer>(std::move(order.request), std::move(order.callbacks),
-                                      make_easy(), args_, fresh_);
+                                      make_easy(), args_, watch_, fresh_);
   if (x->problem()) {
     --args_.counters->in_flight;
     auto problem = x->problem();
@@ -179,18 +181,18 @@ void fetch_engine::keep(easy_ptr easy) {
 
 easy_ptr fetch_engine::make_easy() {
   if (spare_.empty())
-    return easy_ptr{curl_easy_init()};
+    return transfer::make_handle(args_, watch_);
   auto easy = std::move(spare_.back());
   spare_.pop_back();
   return easy;
 }
 
-int fetch_engine::wait_ms() const {
+std::chrono::milliseconds fetch_engine::patience() const {
   if (next_silence_check_ == transfer::clock::time_point::max())
-    return wait_ms_max;
+    return wait_max;
   auto left =
     std::chrono::ceil<std::chrono::milliseconds>(next_silence_check_ - transfer::clock::now());
-  return static_cast<int>(std::clamp<std::chrono::milliseconds::rep>(left.count(), 0, wait_ms_max));
+  return std::clamp(left, std::chrono::milliseconds{0}, wait_max);
 }
 
 } // namespace callboard

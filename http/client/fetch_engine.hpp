@@ -10,6 +10,7 @@
 #include <curl/curl.h>
 
 #include "http/client/http_client.hpp"
+#include "http/client/socket_watch.hpp"
 #include "http/client/transfer.hpp"
 
 namespace callboard {
@@ -54,9 +55,10 @@ private:
   std::unique_ptr<transfer> take(CURL* handle);
   void keep(easy_ptr easy);
   easy_ptr make_easy();
-  int wait_ms() const;
+  std::chrono::milliseconds patience() const;
 
   const http_client_args args_;
+  socket_watch watch_;
   std::unique_ptr<CURLM, multi_deleter> multi_;
   std::unordered_map<CURL*, std::unique_ptr<transfer>> running_;
   std::vector<easy_ptr> spare_;

@@ -69,21 +69,21 @@ std::optional<ip_address> address_of(const curl_sockaddr& x, std::uint16_t& port
 } // namespace
 
 transfer::transfer(fetch_request request, fetch_callbacks callbacks, easy_ptr easy,
-                   const http_client_args& args, std::vector<CURL*>& fresh)
+                   const http_client_args& args, socket_watch& watch, std::vector<CURL*>& fresh)
     : request_(std::move(request)), callbacks_(std::move(callbacks)), easy_(std::move(easy)),
-      allow_private_(args.allow_private), counters_(*args.counters), fresh_(fresh) {
+      allow_private_(args.allow_private), counters_(*args.counters), watch_(watch), fresh_(fresh) {
   auto& message = request_.message;
   if (!is_token(message.method) || !is_clean(message.url))
     problem_ = make_problem(errc::bad_request, "The outbound request is malformed.");
   else if (!set_headers())
     problem_ = make_problem(errc::bad_request, "An outbound header field is malformed.");
   else
-    set_up(args);
+    set_up();
 }
 
-void transfer::set_up(const http_client_args& args) {
-  auto* easy = easy_.get();
-  set(easy, CURLOPT_URL, request_.message.url.c_str());
+easy_ptr transfer::make_handle(const http_client_args& args, socket_watch& watch) {
+  easy_ptr x{curl_easy_init()};
+  auto* easy = x.get();
   set(easy, CURLOPT_PROTOCOLS_STR, "http,https");
   set(easy, CURLOPT_FOLLOWLOCATION, 0L);
   set(easy, CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
@@ -97,31 +97,42 @@ void transfer::set_up(const http_client_args& args) {
   set(easy, CURLOPT_MAXAGE_CONN, connection_idle_seconds_max);
   set(easy, CURLOPT_DNS_CACHE_TIMEOUT, dns_cache_seconds);
   set(easy, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(args.connect_timeout.count()));
-  set(easy, CURLOPT_TIMEOUT_MS, static_cast<long>(request_.timeout.count()));
   set(easy, CURLOPT_USERAGENT, user_agent);
   if (!args.ca_file.empty()) {
     set(easy, CURLOPT_CAINFO, args.ca_file.c_str());
     set(easy, CURLOPT_CAPATH, static_cast<const char*>(nullptr));
   }
+  set(easy, CURLOPT_HEADERFUNCTION, &transfer::on_header);
+  set(easy, CURLOPT_WRITEFUNCTION, &transfer::on_body);
+  set(easy, CURLOPT_OPENSOCKETFUNCTION, &transfer::on_socket);
+  set(easy, CURLOPT_CLOSESOCKETFUNCTION, &transfer::on_close);
+  set(easy, CURLOPT_CLOSESOCKETDATA, static_cast<void*>(&watch));
+  set(easy, CURLOPT_PREREQFUNCTION, &transfer::on_send);
+  return x;
+}
+
+void transfer::set_up() {
+  auto* easy = easy_.get();
+  auto* self = static_cast<void*>(this);
+  set(easy, CURLOPT_URL, request_.message.url.c_str());
+  set(easy, CURLOPT_TIMEOUT_MS, static_cast<long>(request_.timeout.count()));
   // A compressed stream would wait in the sender's compressor.
-  if (!callbacks_.streamed())
-    set(easy, CURLOPT_ACCEPT_ENCODING, "");
+  set(easy, CURLOPT_ACCEPT_ENCODING, callbacks_.streamed() ? nullptr : "");
   set_method();
   set(easy, CURLOPT_HTTPHEADER, headers_.get());
-  set(easy, CURLOPT_PRIVATE, static_cast<void*>(this));
-  set(easy, CURLOPT_HEADERFUNCTION, &transfer::on_header);
-  set(easy, CURLOPT_HEADERDATA, static_cast<void*>(this));
-  set(easy, CURLOPT_WRITEFUNCTION, &transfer::on_body);
-  set(easy, CURLOPT_WRITEDATA, static_cast<void*>(this));
-  set(easy, CURLOPT_OPENSOCKETFUNCTION, &transfer::on_socket);
-  set(easy, CURLOPT_OPENSOCKETDATA, static_cast<void*>(this));
-  set(easy, CURLOPT_PREREQFUNCTION, &transfer::on_send);
-  set(easy, CURLOPT_PREREQDATA, static_cast<void*>(this));
+  set(easy, CURLOPT_PRIVATE, self);
+  set(easy, CURLOPT_HEADERDATA, self);
+  set(easy, CURLOPT_WRITEDATA, self);
+  set(easy, CURLOPT_OPENSOCKETDATA, self);
+  set(easy, CURLOPT_PREREQDATA, self);
 }
 
 void transfer::set_method() {
   auto* easy = easy_.get();
   auto& [method, url, headers, body] = request_.message;
+  // Whatever the handle did before.
+  set(easy, CURLOPT_HTTPGET, 1L);
+  set(easy, CURLOPT_CUSTOMREQUEST, static_cast<const char*>(nullptr));
   if (method == "HEAD") {
     set(easy, CURLOPT_NOBODY, 1L);
     return;
@@ -131,8 +142,6 @@ void transfer::set_method() {
     set(easy, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body.size()));
     // Not copied: the body lives as long as the transfer.
     set(easy, CURLOPT_POSTFIELDS, body.c_str());
-  } else {
-    set(easy, CURLOPT_HTTPGET, 1L);
   }
   if (method != (has_body ? "POST" : "GET"))
     set(easy, CURLOPT_CUSTOMREQUEST, method.c_str());
@@ -225,7 +234,15 @@ curl_socket_t transfer::on_socket(void* self, curlsocktype, curl_sockaddr* addre
   if (!x.may_connect(*address))
     return CURL_SOCKET_BAD;
   ++x.counters_.connections_total;
-  return ::socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+  auto opened = ::socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+  if (opened >= 0)
+    x.watch_.adopt(opened);
+  return opened;
+}
+
+int transfer::on_close(void* watch, curl_socket_t socket) {
+  static_cast<socket_watch*>(watch)->release(socket);
+  return 0;
 }
 
 /// The last word on where a request goes: what the name resolved to in this moment (F2).
@@ -303,10 +320,8 @@ easy_ptr transfer::finish(errc code, const char* why) {
   return release();
 }
 
-easy_ptr transfer::release() {
-  curl_easy_reset(easy_.get());
-  return std::move(easy_);
-}
+/// What points into this transfer is set anew by the next one.
+easy_ptr transfer::release() { return std::move(easy_); }
 
 caf::error transfer::error_of(CURLcode code) {
   if (too_large_)

@@ -13,6 +13,7 @@
 
 #include "actors/interfaces.hpp"
 #include "http/client/http_client.hpp"
+#include "http/client/socket_watch.hpp"
 
 namespace callboard {
 
@@ -46,10 +47,14 @@ class transfer {
 public:
   using clock = std::chrono::steady_clock;
 
-  /// Sets the handle up. It must be fresh or reset. The transfer of a streamed fetch puts its
-  /// handle into `fresh` when there is something to flush.
+  /// A handle with all that is the same for every request.
+  /// `watch` must outlive its connections.
+  static easy_ptr make_handle(const http_client_args& args, socket_watch& watch);
+
+  /// Sets the handle up, which was made by make_handle() and may have served other requests. The
+  /// transfer of a streamed fetch puts its handle into `fresh` when there is something to flush.
   transfer(fetch_request request, fetch_callbacks callbacks, easy_ptr easy,
-           const http_client_args& args, std::vector<CURL*>& fresh);
+           const http_client_args& args, socket_watch& watch, std::vector<CURL*>& fresh);
 
   /// Why the request cannot be sent at all, or no error.
   const caf::error& problem() const noexcept { return problem_; }
@@ -73,9 +78,10 @@ private:
   static std::size_t on_header(char* data, std::size_t size, std::size_t count, void* self);
   static std::size_t on_body(char* data, std::size_t size, std::size_t count, void* self);
   static curl_socket_t on_socket(void* self, curlsocktype purpose, curl_sockaddr* address);
+  static int on_close(void* watch, curl_socket_t socket);
   static int on_send(void* self, char*, char*, int, int);
 
-  void set_up(const http_client_args& args);
+  void set_up();
   void set_method();
   bool set_headers();
   void take_header(std::string_view line);
@@ -93,6 +99,7 @@ private:
   slist_ptr headers_;
   bool allow_private_;
   http_client_counters& counters_;
+  socket_watch& watch_;
   std::vector<CURL*>& fresh_;
   caf::error problem_;
 

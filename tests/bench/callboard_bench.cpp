@@ -22,8 +22,9 @@ struct group {
 };
 
 constexpr group groups[] = {
-  {"edge", measure_edge},         {"tools", measure_tool_calls}, {"debits", measure_debits},
-  {"token", measure_first_token}, {"gateway", measure_gateway},  {"memory", measure_memory},
+  {"edge", measure_edge},     {"tools", measure_tool_calls},  {"debits", measure_debits},
+  {"fetch", measure_fetches}, {"token", measure_first_token}, {"gateway", measure_gateway},
+  {"memory", measure_memory},
 };
 
 bool is_wanted(const bench_settings& settings, std::string_view name) {
@@ -90,7 +91,7 @@ int main(int argc, char** argv) {
   app.add_option("--first-tokens", settings.first_tokens, "Answers of the model");
   app.add_option("--starts", settings.starts, "Starts of the binary");
   app.add_option("--only", settings.only,
-                 "Groups: edge, tools, debits, token, gateway, memory, start");
+                 "Groups: edge, tools, debits, fetch, token, gateway, memory, start");
   app.add_flag("--smoke", smoke, "Everything once and tiny: does it still run?");
   CLI11_PARSE(app, argc, argv);
   settings.length = std::chrono::milliseconds{milliseconds};

@@ -41,6 +41,9 @@ void measure_tool_calls(bench_context& x);
 /// Admissions and settlements of one tenant actor against pgbench.
 void measure_debits(bench_context& x);
 
+/// The outbound HTTP client alone, and beside many requests that wait.
+void measure_fetches(bench_context& x);
+
 /// tools/list and tools/call of a remote MCP server, both eras, against calling it directly and
 /// through nginx. Without nginx that reference is missing.
 void measure_gateway(bench_context& x);

@@ -12,6 +12,7 @@ add_executable(callboard_bench
   bench/debit_bench.cpp
   bench/echo_server.cpp
   bench/edge_bench.cpp
+  bench/fetch_bench.cpp
   bench/first_token_bench.cpp
   bench/gateway_bench.cpp
   bench/instant_upstream.cpp
