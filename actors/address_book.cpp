@@ -123,9 +123,4 @@ std::size_t address_book::tenants() const {
   return tenants_.size();
 }
 
-std::size_t address_book::size() const {
-  std::lock_guard lock{mutex_};
-  return tenants_.size() + connections_.size() + sessions_.size() + upstreams_.size();
-}
-
 } // namespace callboard

@@ -59,8 +59,6 @@ public:
 
   std::size_t sessions() const;
   std::size_t tenants() const;
-  /// Of all kinds.
-  std::size_t size() const;
 
   /// `visit(kind, key, handle)` for each actor, tenants first, then "connection", "session" and
   /// "upstream"; the keys are what operators call them. `visit` must not come back to the book.

@@ -166,19 +166,13 @@ void directory_state::deliver_upstream(const platform_id& platform, const std::s
 }
 
 void directory_state::collect_idle() {
-  memory.note(live());
   for (auto& idle : book().take_idle(self->clock().now() - collect_after)) {
     self->demonitor(idle.address()); // its end needs no search through the maps
     self->send_exit(idle, caf::exit_reason::user_shutdown);
   }
 }
 
-std::size_t directory_state::live() const {
-  return book().size() + exchanges.size() + others.size();
-}
-
 void directory_state::erase(const caf::actor_addr& gone) {
-  memory.note(live());
   if (auto i = session_of_actor.find(gone.id()); i != session_of_actor.end()) {
     book().erase_session(i->second, gone.id());
     session_of_actor.erase(i);
@@ -345,8 +339,6 @@ directory_actor::behavior_type directory(directory_actor::stateful_pointer<direc
     [self](atom::tick) {
       self->delayed_send(self, collect_interval, atom::tick_v);
       self->state.collect_idle();
-      if (self->state.memory.is_due(self->state.live()))
-        return_memory(self->system());
     },
   };
 }

@@ -9,7 +9,6 @@
 #include "actors/activity.hpp"
 #include "actors/address_book.hpp"
 #include "actors/interfaces.hpp"
-#include "actors/memory_return.hpp"
 #include "actors/node.hpp"
 #include "actors/promise_book.hpp"
 
@@ -45,8 +44,6 @@ struct directory_state {
   void end_all(const caf::error& reason);
   void enlist(const std::string& kind, const std::string& id, const status_actor& actor);
   void collect_idle();
-  /// How many actors it knows.
-  std::size_t live() const;
   void erase(const caf::actor_addr& gone);
   /// Ends everybody, and itself when the tenants are gone: they say their last words to the store,
   /// whose lanes are stopped after that.
@@ -76,7 +73,6 @@ struct directory_state {
   /// Where to erase a session when it is down.
   std::unordered_map<caf::actor_id, std::string> session_of_actor;
   std::unordered_map<caf::actor_id, std::pair<std::string, std::string>> other_of_actor;
-  memory_return memory;
 };
 
 /// See directory_actor. `parts.directory` is filled in by the actor itself.

@@ -30,7 +30,6 @@ target_sources(callboard_actors PRIVATE
   exchange_subscriptions.cpp
   front.cpp
   lane.cpp
-  memory_return.cpp
   menu.cpp
   metrics.cpp
   model_turn.cpp

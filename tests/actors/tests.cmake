@@ -18,7 +18,6 @@ callboard_tests(actors
   actors/idempotency_test.cpp
   actors/lane_test.cpp
   actors/mcp_test.cpp
-  actors/memory_return_test.cpp
   actors/messages_test.cpp
   actors/money_race_test.cpp
   actors/oauth_test.cpp

@@ -3,7 +3,9 @@
 #include <vector>
 
 #include <fmt/format.h>
-#include <malloc.h>
+#ifdef CALLBOARD_JEMALLOC
+#include <jemalloc/jemalloc.h>
+#endif
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -18,7 +20,10 @@ constexpr std::uint64_t width = 256;
 
 /// Resident bytes of the process after free memory was given back.
 double resident_bytes() {
-  malloc_trim(0);
+#ifdef CALLBOARD_JEMALLOC
+  auto purge = fmt::format("arena.{}.purge", MALLCTL_ARENAS_ALL);
+  mallctl(purge.c_str(), nullptr, nullptr, nullptr, 0);
+#endif
   std::ifstream file{"/proc/self/statm"};
   double pages = 0;
   file >> pages >> pages;

@@ -28,6 +28,7 @@ target_compile_definitions(callboard_bench PRIVATE CALLBOARD_BINARY="$<TARGET_FI
   CALLBOARD_BENCH_FOLDER="${CMAKE_CURRENT_LIST_DIR}")
 target_link_libraries(callboard_bench PRIVATE bench_bare_restinio callboard_node callboard_test_postgres
   callboard_flags spdlog::spdlog CLI11::CLI11)
+callboard_use_allocator(callboard_bench)
 add_dependencies(callboard_bench callboard)
 add_test(NAME bench.smoke COMMAND callboard_bench --smoke)
 # A measurement that cannot be made is a failure.
