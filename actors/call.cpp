@@ -14,18 +14,6 @@
 namespace callboard {
 namespace {
 
-/// The key of "Authorization: Bearer <key>", or nothing.
-std::optional<std::string> bearer_key(const http_headers& headers) {
-  auto field = find_header(headers, "Authorization");
-  if (!field)
-    return std::nullopt;
-  auto value = trim(*field);
-  auto blank = value.find(' ');
-  if (blank == std::string_view::npos || !iequals(value.substr(0, blank), "Bearer"))
-    return std::nullopt;
-  return std::string{trim(value.substr(blank + 1))};
-}
-
 caf::error no_key() {
   return make_problem(errc::invalid_api_key,
                       "No API key was given. Send 'Authorization: Bearer <key>'.");

@@ -77,9 +77,7 @@ void exchange_state::look_for_news() {
 void exchange_state::check_key(std::function<void()> then) {
   if (!open)
     return; // a suspended request is checked with the client's next POST
-  auto field = find_header(post->call->headers, "Authorization").value_or("");
-  auto blank = field.find(' ');
-  auto key = std::string{trim(field.substr(blank == std::string_view::npos ? 0 : blank))};
+  auto key = bearer_key(post->call->headers).value_or("");
   self->request(parts.authenticator, limits::store_timeout, atom::auth_v, key)
     .then(
       [this, then](const principal& who) {

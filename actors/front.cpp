@@ -1,6 +1,7 @@
 #include "actors/front.hpp"
 
 #include "actors/call.hpp"
+#include "actors/calls/shortcut.hpp"
 
 namespace callboard {
 
@@ -18,7 +19,10 @@ front_actor::behavior_type front(front_actor::stateful_pointer<front_state> self
   self->state.parts = std::move(parts);
   return {
     [self](atom::serve, const http_call_ptr& request) {
-      self->spawn(call, call_args{self->state.parts, self->state.counted(request)});
+      auto& st = self->state;
+      auto counted = st.counted(request);
+      if (!calls::pass_to_session(st.parts, counted))
+        self->spawn(call, call_args{st.parts, std::move(counted)});
     },
     [self](atom::drain) { return self->state.running->load(); },
   };

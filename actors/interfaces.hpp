@@ -294,7 +294,8 @@ namespace callboard {
 /// message, mailbox depth and its redacted state (actors/activity.hpp).
 using status_actor = caf::typed_actor<caf::replies_to<atom::status>::with<std::string>>;
 
-/// Takes requests from the edge; spawns one call actor each.
+/// Takes requests from the edge: passes a message of a known session on to it, spawns a call actor
+/// for everything else.
 using front_actor = caf::typed_actor<
   // Answers through the call's sink, always.
   caf::reacts_to<atom::serve, http_call_ptr>,

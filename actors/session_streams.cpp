@@ -26,13 +26,6 @@ const mcp::rpc_request* only_request(const mcp_post& post) {
   return post.body.batch ? nullptr : std::get_if<mcp::rpc_request>(&post.body.messages.front());
 }
 
-/// The key as the client presented it.
-std::string presented_key(const http_call& call) {
-  auto field = find_header(call.headers, "Authorization").value_or("");
-  auto blank = field.find(' ');
-  return std::string{trim(field.substr(blank == std::string_view::npos ? 0 : blank))};
-}
-
 } // namespace
 
 std::uint64_t session_state::next_number() { return ++numbers; }
@@ -313,7 +306,7 @@ void session_state::check_stream_key() {
     return;
   self
     ->request(args.parts.authenticator, limits::store_timeout, atom::auth_v,
-              presented_key(*stream->call))
+              bearer_key(stream->call->headers).value_or(""))
     .then(
       [this](const principal& who) {
         if (!stream)

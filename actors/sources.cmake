@@ -17,6 +17,7 @@ target_sources(callboard_actors PRIVATE
   calls/responses.cpp
   calls/server_oauth.cpp
   calls/servers.cpp
+  calls/shortcut.cpp
   calls/table.cpp
   calls/webhooks.cpp
   chat_loop.cpp

@@ -80,4 +80,15 @@ std::optional<api_key> parse_api_key(std::string_view text) {
   return std::nullopt;
 }
 
+std::optional<std::string> bearer_key(const http_headers& headers) {
+  auto field = find_header(headers, "Authorization");
+  if (!field)
+    return std::nullopt;
+  auto value = trim(*field);
+  auto blank = value.find(' ');
+  if (blank == std::string_view::npos || !iequals(value.substr(0, blank), "Bearer"))
+    return std::nullopt;
+  return std::string{trim(value.substr(blank + 1))};
+}
+
 } // namespace callboard

@@ -7,6 +7,7 @@
 
 #include <caf/meta/type_name.hpp>
 
+#include "core/base/http_message.hpp"
 #include "core/base/ids.hpp"
 
 namespace callboard {
@@ -43,6 +44,9 @@ std::string format_api_key(const api_key& key);
 /// Reads a key. Nothing when the form or the checksum is wrong, so that a typing mistake costs no
 /// look-up.
 std::optional<api_key> parse_api_key(std::string_view text);
+
+/// The key of "Authorization: Bearer <key>" as presented, or nothing.
+std::optional<std::string> bearer_key(const http_headers& headers);
 
 /// Who makes a request, as found by its key.
 struct principal {

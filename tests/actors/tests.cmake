@@ -27,6 +27,7 @@ callboard_tests(actors
   actors/server_oauth_test.cpp
   actors/session_streams_test.cpp
   actors/session_test.cpp
+  actors/shortcut_test.cpp
   actors/tenant_block_test.cpp
   actors/tenant_test.cpp
   actors/tool_call_test.cpp
