@@ -287,7 +287,7 @@ void session_state::call_tool(const exchange_ptr& x, const mcp::rpc_request& req
     job.keyed = true;
   }
   job.is_request = true;
-  self->request(actor, limits::tool_call_timeout, atom::run_v, job)
+  self->request(actor, limits::tool_call_timeout, atom::run_v, std::move(job))
     .then([this, x, id = request.id](const tool_result& result) { tool_answered(x, id, result); },
           [this, id = request.id](caf::error& why) { request_failed(id, why); });
 }

@@ -69,8 +69,8 @@ connectors::outcome cancelled() { return refused("The call was cancelled."); }
 
 } // namespace
 
-void tool_call_state::start(const tool_job& wanted) {
-  job = wanted;
+void tool_call_state::start(tool_job wanted) {
+  job = std::move(wanted);
   begun = self->clock().now();
   promise = self->make_response_promise<tool_result>();
   if (job.hold.empty())
@@ -120,7 +120,8 @@ void tool_call_state::prepare(const credentials& opened) {
 void tool_call_state::admit() {
   admission what;
   what.id = billing::try_hold(job.hold, tries);
-  what.request_hash = sha256(job.tool + '\n' + job.arguments);
+  if (job.keyed) // otherwise the id is nobody else's
+    what.request_hash = sha256(job.tool + '\n' + job.arguments);
   what.kind = hold_kind::mcp;
   what.end_user = job.who.end_user;
   what.subject = job.tool;
@@ -129,7 +130,7 @@ void tool_call_state::admit() {
   what.durable = job.keyed;
   what.ttl = hold_ttl;
   what.counted_requests = job.is_request ? 1 : 0;
-  self->request(tenant, limits::store_timeout * 2, atom::admit_v, what)
+  self->request(tenant, limits::store_timeout * 2, atom::admit_v, std::move(what))
     .then([this](const hold_ticket& ticket) { take_ticket(ticket); },
           [this](caf::error& x) { fail(store_error(std::move(x))); });
 }
@@ -189,7 +190,7 @@ void tool_call_state::send() {
   // The client answers by its own time limit; ours only catches its death.
   self
     ->request(args.parts.http, limits::provider_call_timeout + limits::actor_timeout, atom::fetch_v,
-              fetch)
+              std::move(fetch))
     .then([this](const http_response& answer) { answered(answer); },
           [this](const caf::error& why) { no_answer(why); });
 }
@@ -289,7 +290,7 @@ void tool_call_state::settle(connectors::outcome outcome) {
   if (job.keyed && seen.counts)
     what.result = outcome_text(seen);
   crash_point("tool_answered");
-  self->request(tenant, limits::store_timeout * 2, atom::settle_v, what)
+  self->request(tenant, limits::store_timeout * 2, atom::settle_v, std::move(what))
     .then(
       [this](const receipt& paid) {
         crash_point("tool_settled");
@@ -348,8 +349,8 @@ tool_call_actor::behavior_type tool_call(tool_call_actor::stateful_pointer<tool_
     self->quit(msg.reason);
   });
   return {
-    [self](atom::run, const tool_job& job) -> caf::result<tool_result> {
-      self->state.start(job);
+    [self](atom::run, tool_job& job) -> caf::result<tool_result> {
+      self->state.start(std::move(job));
       return self->state.promise;
     },
     [self](atom::cancel) {

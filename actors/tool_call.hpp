@@ -19,7 +19,7 @@ struct tool_call_state {
   explicit tool_call_state(tool_call_actor::pointer selfptr) : self(selfptr) {}
   static inline const char* name = "tool_call";
 
-  void start(const tool_job& wanted);
+  void start(tool_job wanted);
   void connected(const connection_actor& found);
   void prepare(const credentials& opened);
   void admit();

@@ -74,8 +74,14 @@ node_config::node_config() {
   add_message_types<caf::id_block::callboard>();
   add_message_types<caf::id_block::callboard_relay>();
   load<scheduler>();
-  auto cores = std::max(2u, std::thread::hardware_concurrency());
-  set("scheduler.max-threads", static_cast<std::size_t>(cores));
+  // The edge, outbound HTTP, the lanes and PostgreSQL take about a core of their own; a thread more
+  // only makes all of them wait for each other.
+  auto threads = std::max<std::size_t>(2, std::thread::hardware_concurrency()) - 1;
+  set("scheduler.max-threads", threads);
+  // Between two looks into its queue a thread sleeps 50 us, in case there is something to steal.
+  // One that is alone had better be woken.
+  if (threads == 1)
+    set("work-stealing.moderate-poll-attempts", std::size_t{0});
 }
 
 result<std::shared_ptr<const connectors::catalogue>>

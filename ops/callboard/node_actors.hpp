@@ -12,7 +12,7 @@
 
 namespace callboard {
 
-/// CAF as a node runs it: our messages, one scheduler thread a core, at least two.
+/// CAF as a node runs it: our messages, our clock, one scheduler thread less than there are cores.
 struct node_config : caf::actor_system_config {
   node_config();
 };
