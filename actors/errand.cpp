@@ -63,13 +63,15 @@ tool_result problem_result(const caf::error& why) {
 }
 
 json::object catalogue_result(const tool_result& x) {
-  mcp::tool_result content{x.text, x.is_error, std::nullopt};
-  if (!x.structured.empty())
-    if (auto object = parse_json_object(x.structured))
-      content.structured = std::move(*object);
-  auto result = mcp::call_tool_result(content, mcp::session_version_newest);
-  result["resultType"] = "complete";
-  return result;
+  auto read = [&](const std::string& structured) {
+    return parse_json_object(
+      mcp::call_tool_result({x.text, x.is_error, structured}, mcp::session_version_newest));
+  };
+  auto result = read(x.structured);
+  if (!result) // nested too deeply to be read again: the text says the same
+    result = read({});
+  (*result)["resultType"] = "complete";
+  return std::move(*result);
 }
 
 void errand_state::start() {

@@ -303,13 +303,10 @@ void session_state::tool_answered(const exchange_ptr& x, const mcp::rpc_id& id,
   auto node = calls.extract(id.key());
   if (node.empty())
     return; // cancelled
-  mcp::tool_result content{result.text, result.is_error, std::nullopt};
-  if (!result.structured.empty())
-    if (auto object = parse_json_object(result.structured))
-      content.structured = std::move(*object);
+  mcp::tool_result content{result.text, result.is_error, result.structured};
   auto& origin = node.mapped().origin;
   tell_bill(origin, {true, result.paid.charged, result.waited, result.limits});
-  answer(origin, mcp::encode_result(id, mcp::call_tool_result(content, x->version)));
+  answer(origin, mcp::encode_result_text(id, mcp::call_tool_result(content, x->version)));
 }
 
 void session_state::request_failed(const mcp::rpc_id& id, const caf::error& why) {
@@ -320,8 +317,8 @@ void session_state::request_failed(const mcp::rpc_id& id, const caf::error& why)
   auto code = code_of(why);
   if (code == errc::app_not_connected) {
     // The user can mend this and the model can say so: a result, not a protocol error (I49).
-    mcp::tool_result content{message_of(why), true, std::nullopt};
-    return answer(x, mcp::encode_result(id, mcp::call_tool_result(content, x->version)));
+    mcp::tool_result content{message_of(why), true, {}};
+    return answer(x, mcp::encode_result_text(id, mcp::call_tool_result(content, x->version)));
   }
   if (code == errc::timeout && node.mapped().actor)
     self->send(node.mapped().actor, atom::cancel_v);

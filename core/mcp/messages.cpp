@@ -118,13 +118,11 @@ caf::error unknown_tool(std::string_view name) {
   return invalid("Unknown tool: " + std::string{name}, "name");
 }
 
-json::object call_tool_result(const tool_result& x, session_version version) {
-  json::object result;
-  result["content"] = json::array{json::object{{"type", "text"}, {"text", text_of(x.text)}}};
-  if (x.structured && knows_structured_content(version))
-    result["structuredContent"] = *x.structured;
-  result["isError"] = x.is_error;
-  return result;
+std::string call_tool_result(const tool_result& x, session_version version) {
+  auto text = R"({"content":[{"type":"text","text":)" + json::serialize(text_of(x.text)) + "}]";
+  if (!x.structured.empty() && knows_structured_content(version))
+    text += R"(,"structuredContent":)" + x.structured;
+  return text + (x.is_error ? R"(,"isError":true})" : R"(,"isError":false})");
 }
 
 std::optional<rpc_id> cancelled_request(const json::object& params) {

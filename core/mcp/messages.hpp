@@ -106,12 +106,12 @@ caf::error unknown_tool(std::string_view name);
 struct tool_result {
   std::string text;
   bool is_error = false;
-  /// Sent as structuredContent to versions that know it.
-  std::optional<json::object> structured;
+  /// Sent as structuredContent to versions that know it: the text of a JSON object, or empty.
+  std::string structured;
 };
 
-/// CallToolResult: one text item, isError, structuredContent.
-json::object call_tool_result(const tool_result& x, session_version version);
+/// CallToolResult as JSON text: one text item, structuredContent, isError.
+std::string call_tool_result(const tool_result& x, session_version version);
 
 // -- others -------------------------------------------------------------------
 
