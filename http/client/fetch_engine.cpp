@@ -6,8 +6,9 @@
 namespace callboard {
 namespace {
 
-/// Connections that are kept beyond those in use. libcurl counts both together: with a smaller
-/// number than are in use it would close every connection after its request.
+/// Connections that are kept beyond as many as may be in use. libcurl counts both together: with
+/// fewer than are in use it would close every connection after its request. After a burst more than
+/// these stay idle until they are too old.
 constexpr std::size_t idle_connections_kept = 512;
 /// Idle libcurl handles that are kept; making one costs more than a request.
 constexpr std::size_t handles_kept = 256;

@@ -61,8 +61,8 @@ void socket_watch::attach(CURLM* multi) {
   curl_multi_setopt(multi, CURLMOPT_TIMERDATA, static_cast<void*>(this));
 }
 
-int socket_watch::on_socket(CURL*, curl_socket_t socket, int what, void* self, void* known) {
-  static_cast<socket_watch*>(self)->watch(socket, what, known != nullptr);
+int socket_watch::on_socket(CURL*, curl_socket_t socket, int what, void* self, void*) {
+  static_cast<socket_watch*>(self)->watch(socket, what);
   return 0;
 }
 
@@ -74,12 +74,17 @@ int socket_watch::on_timer(CURLM*, long ms, void* self) {
   return 0;
 }
 
-void socket_watch::set_events(int operation, curl_socket_t socket, std::uint32_t events) {
+void socket_watch::set_registered(curl_socket_t socket, interest& x, std::uint32_t events) {
+  if (x.registered == events)
+    return;
   epoll_event event{};
   event.events = events;
   event.data.fd = socket;
-  if (epoll_ctl(poll_, operation, socket, &event) != 0 && errno == EEXIST)
-    epoll_ctl(poll_, EPOLL_CTL_MOD, socket, &event);
+  if (events == 0)
+    epoll_ctl(poll_, EPOLL_CTL_DEL, socket, &event); // fails when it was closed, which is as good
+  else if (x.registered == 0 || epoll_ctl(poll_, EPOLL_CTL_MOD, socket, &event) != 0)
+    epoll_ctl(poll_, EPOLL_CTL_ADD, socket, &event);
+  x.registered = events;
 }
 
 void socket_watch::drop_ready(curl_socket_t socket) {
@@ -88,32 +93,36 @@ void socket_watch::drop_ready(curl_socket_t socket) {
       x.events = 0;
 }
 
-void socket_watch::watch(curl_socket_t socket, int what, bool known) {
-  if (what == CURL_POLL_REMOVE)
+void socket_watch::watch(curl_socket_t socket, int what) {
+  auto& x = sockets_[socket];
+  x.wanted = events_of(what);
+  if (x.wanted == 0)
     drop_ready(socket);
-  if (auto own = adopted_.find(socket); own != adopted_.end())
-    return watch(socket, own->second, events_of(what));
-  if (what == CURL_POLL_REMOVE) {
-    set_events(EPOLL_CTL_DEL, socket, 0);
-    return;
-  }
-  set_events(known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, socket, events_of(what));
-  if (!known) // libcurl gives back what it is told here: that the socket is watched
-    curl_multi_assign(multi_, socket, this);
+  if (x.wanted != 0 || !x.kept)
+    set_registered(socket, x, x.wanted);
+  if (x.wanted == 0 && !x.kept)
+    sockets_.erase(socket);
 }
 
-void socket_watch::watch(curl_socket_t socket, interest& x, std::uint32_t events) {
-  x.wanted = events;
-  if (events == 0 || events == x.registered)
+void socket_watch::opened(curl_socket_t socket) {
+  auto found = sockets_.find(socket);
+  if (found == sockets_.end())
     return;
-  set_events(x.registered == 0 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, socket, events);
-  x.registered = events;
+  drop_ready(socket);
+  auto wanted = found->second.wanted;
+  found->second = {};
+  // libcurl does not ask again when its next socket gets the number of the last and waits for the
+  // same.
+  found->second.wanted = wanted;
+  set_registered(socket, found->second, wanted);
+  if (wanted == 0)
+    sockets_.erase(found);
 }
 
-void socket_watch::adopt(curl_socket_t socket) { adopted_.emplace(socket, interest{}); }
+void socket_watch::keep(curl_socket_t socket) { sockets_[socket].kept = true; }
 
 void socket_watch::release(curl_socket_t socket) {
-  adopted_.erase(socket);
+  sockets_.erase(socket);
   drop_ready(socket);
   close(socket); // epoll forgets it by itself
 }
@@ -135,11 +144,10 @@ void socket_watch::wait(std::chrono::milliseconds longest) {
       std::uint64_t rung = 0;
       static_cast<void>(!read(bell_, &rung, sizeof rung));
       x.events = 0;
-    } else if (auto own = adopted_.find(x.data.fd);
-               own != adopted_.end() && own->second.wanted == 0) {
+    } else if (auto own = sockets_.find(x.data.fd);
+               own != sockets_.end() && own->second.wanted == 0) {
       // The server ended an idle connection; libcurl sees that when it wants to use it.
-      set_events(EPOLL_CTL_DEL, x.data.fd, 0);
-      own->second.registered = 0;
+      set_registered(x.data.fd, own->second, 0);
       x.events = 0;
     }
   }

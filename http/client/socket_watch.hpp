@@ -36,29 +36,33 @@ public:
   /// Lets libcurl work on what is ready and due.
   void act();
 
-  /// A socket that libcurl connects. It stays registered while its connection is idle, since most
-  /// are used again; hence only release() may close it.
-  void adopt(curl_socket_t socket);
+  /// A socket was made for libcurl. What is known of its number belongs to one that libcurl closed
+  /// by itself, as it does while a connection is not complete.
+  void opened(curl_socket_t socket);
 
-  /// Forgets an adopted socket and closes it.
+  /// The connection is complete: the socket stays registered while it is idle, since most are used
+  /// again. From now on libcurl closes it through release().
+  void keep(curl_socket_t socket);
+
+  /// Forgets a kept socket and closes it.
   void release(curl_socket_t socket);
 
   /// Ends the wait under way, or else the next one. From any thread.
   void wake();
 
 private:
-  static int on_socket(CURL*, curl_socket_t socket, int what, void* self, void* known);
+  static int on_socket(CURL*, curl_socket_t socket, int what, void* self, void*);
   static int on_timer(CURLM*, long ms, void* self);
 
-  /// What an adopted socket is registered for, and what libcurl waits for now; 0 for nothing.
+  /// What a socket is registered for, and what libcurl waits for now; 0 for nothing.
   struct interest {
     std::uint32_t registered = 0;
     std::uint32_t wanted = 0;
+    bool kept = false;
   };
 
-  void watch(curl_socket_t socket, int what, bool known);
-  void watch(curl_socket_t socket, interest& x, std::uint32_t events);
-  void set_events(int operation, curl_socket_t socket, std::uint32_t events);
+  void watch(curl_socket_t socket, int what);
+  void set_registered(curl_socket_t socket, interest& x, std::uint32_t events);
   /// Drops what was found ready of a socket: it belongs to a request that is over.
   void drop_ready(curl_socket_t socket);
   std::chrono::milliseconds patience(std::chrono::milliseconds longest) const;
@@ -69,7 +73,7 @@ private:
   CURLM* multi_ = nullptr;
   int poll_ = -1;
   int bell_ = -1;
-  std::unordered_map<curl_socket_t, interest> adopted_;
+  std::unordered_map<curl_socket_t, interest> sockets_;
   std::optional<clock::time_point> timer_;
   std::array<epoll_event, ready_max> ready_{};
   int ready_count_ = 0;

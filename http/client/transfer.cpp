@@ -235,8 +235,11 @@ curl_socket_t transfer::on_socket(void* self, curlsocktype, curl_sockaddr* addre
     return CURL_SOCKET_BAD;
   ++x.counters_.connections_total;
   auto opened = ::socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
-  if (opened >= 0)
-    x.watch_.adopt(opened);
+  if (opened >= 0) {
+    x.watch_.opened(opened);
+    ++x.opened_;
+    x.newest_socket_ = opened;
+  }
   return opened;
 }
 
@@ -264,6 +267,9 @@ bool transfer::may_connect(const curl_sockaddr& address) {
 /// kept-alive connection ends without an answer, although the server may have acted on it.
 int transfer::on_send(void* self, char*, char*, int, int) {
   auto& x = *static_cast<transfer*>(self);
+  // Of several sockets it is not known which one connected.
+  if (std::exchange(x.opened_, 0) == 1)
+    x.watch_.keep(x.newest_socket_);
   if (x.sends_++ == 0 || x.idempotent() || !x.anything_sent())
     return CURL_PREREQFUNC_OK;
   x.repeat_refused_ = true;

@@ -115,6 +115,9 @@ private:
   bool repeat_refused_ = false;
   std::string refused_address_;
   int sends_ = 0;
+  /// Sockets made since the last send, and the newest of them.
+  int opened_ = 0;
+  curl_socket_t newest_socket_ = CURL_SOCKET_BAD;
   clock::time_point last_news_ = clock::now();
 };
 

@@ -1,14 +1,55 @@
 #include "http/client/http_client.hpp"
 
+#include <functional>
 #include <future>
+#include <vector>
 
 #include <boost/test/unit_test.hpp>
 #include <caf/all.hpp>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "tests/http/support/client_fixture.hpp"
 
 using namespace callboard;
 using namespace std::chrono_literals;
+
+namespace {
+
+/// Takes no connection: its queue is full, so that the system answers no further attempt.
+class full_listener {
+public:
+  full_listener() {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t length = sizeof address;
+    auto* raw = reinterpret_cast<sockaddr*>(&address);
+    sockets_.push_back(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    BOOST_REQUIRE(::bind(sockets_[0], raw, length) == 0 && ::listen(sockets_[0], 0) == 0);
+    BOOST_REQUIRE(::getsockname(sockets_[0], raw, &length) == 0);
+    port_ = ntohs(address.sin_port);
+    for (int i = 0; i < 4; ++i) {
+      sockets_.push_back(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+      static_cast<void>(!::connect(sockets_.back(), raw, length));
+    }
+  }
+  ~full_listener() {
+    for (auto x : sockets_)
+      ::close(x);
+  }
+  full_listener(const full_listener&) = delete;
+  full_listener& operator=(const full_listener&) = delete;
+
+  std::string url() const { return "http://127.0.0.1:" + std::to_string(port_) + "/"; }
+
+private:
+  std::vector<int> sockets_;
+  std::uint16_t port_ = 0;
+};
+
+} // namespace
 
 BOOST_AUTO_TEST_SUITE(http_client_test)
 
@@ -270,6 +311,83 @@ BOOST_AUTO_TEST_CASE(too_many_requests_at_once_are_refused) {
   test.stop();
   test.check_error(test.receive(first), errc::shutting_down);
   test.check_error(test.receive(second), errc::shutting_down);
+}
+
+// -- connections that end before they are complete ----------------------------------
+// libcurl closes their descriptors by itself, and the next connection gets the same numbers.
+
+namespace {
+
+struct incomplete_fixture : client_fixture {
+  /// Lets `spoil` fail a request; the next is answered soon all the same. Its server is there
+  /// before, lest it take the number that the failed connection leaves.
+  void check_next_after(const std::function<void()>& spoil) {
+    fake_upstream good{serve_all("good")};
+    spoil();
+    auto request = get(good.url());
+    request.timeout = 3s;
+    BOOST_TEST(unbox_fetch(request).body == "good");
+  }
+
+  /// A request over TLS to a server that speaks none.
+  fetch_request get_tls(const fake_upstream& upstream) {
+    auto request = get("https" + upstream.url().substr(4));
+    request.timeout = 100ms;
+    return request;
+  }
+};
+
+} // namespace
+
+BOOST_FIXTURE_TEST_CASE(after_a_handshake_without_answer_the_next_request_goes_well,
+                        incomplete_fixture) {
+  fake_upstream mute{[](raw_client& peer, int) { peer.read_all(); }};
+  for (int i = 0; i < 3; ++i)
+    check_next_after([&] { BOOST_TEST(!fetch(get_tls(mute))); });
+}
+
+BOOST_FIXTURE_TEST_CASE(after_a_handshake_that_fails_the_next_request_goes_well,
+                        incomplete_fixture) {
+  fake_upstream babbler{[](raw_client& peer, int) {
+    peer.send("this is no TLS at all");
+    peer.read_all();
+  }};
+  for (int i = 0; i < 3; ++i)
+    check_next_after([&] { BOOST_TEST(!fetch(get_tls(babbler))); });
+}
+
+BOOST_FIXTURE_TEST_CASE(after_a_handshake_that_was_cancelled_the_next_request_goes_well,
+                        incomplete_fixture) {
+  std::promise<void> arrived;
+  fake_upstream mute{[&](raw_client& peer, int) {
+    arrived.set_value();
+    peer.read_all();
+  }};
+  auto request = get_tls(mute);
+  request.id = 7;
+  request.timeout = 10s;
+  check_next_after([&] {
+    auto pending = self->request(client, 10s, atom::fetch_v, request);
+    arrived.get_future().wait();
+    self->send(client, atom::cancel_v, fetch_id{7});
+    check_error(receive(pending), errc::cancelled);
+  });
+}
+
+BOOST_AUTO_TEST_CASE(after_a_connect_without_answer_the_next_request_goes_well) {
+  auto args = client_fixture::open_args();
+  args.connect_timeout = 100ms;
+  struct hasty_fixture : incomplete_fixture {
+    explicit hasty_fixture(http_client_args x) {
+      stop();
+      x.counters = counters;
+      client = system.sys.spawn(http_client, std::move(x));
+    }
+  } test{args};
+  full_listener full;
+  for (int i = 0; i < 3; ++i)
+    test.check_next_after(
+      [&] { test.check_error(test.fetch(test.get(full.url())), errc::upstream_unavailable); });
 }
 
 BOOST_AUTO_TEST_SUITE_END()
