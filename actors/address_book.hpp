@@ -1,7 +1,10 @@
 #pragma once
 
+#include <atomic>
+#include <cstdint>
 #include <mutex>
 #include <string>
+#include <type_traits>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -41,6 +44,13 @@ public:
   /// By platform and slug of a remote MCP server.
   upstream_actor upstream(const platform_id& platform, const std::string& slug) const;
 
+  // -- changes of what actors remember of the store ---------------------------------
+
+  /// Keys, apps or servers were changed through this node. Who compares changes() with what it saw
+  /// learns of it before the message that tells it.
+  void note_change() noexcept { ++changes_; }
+  std::uint64_t changes() const noexcept { return changes_; }
+
   // -- for the directory ----------------------------------------------------------
 
   void add(const platform_id& platform, const tenant_actor& x, time_point now);
@@ -59,6 +69,27 @@ public:
 
   std::size_t sessions() const;
   std::size_t tenants() const;
+
+  /// All handles of a kind. A copy: sending to many takes longer than anybody should wait.
+  template <class Handle>
+  std::vector<Handle> all() const {
+    std::vector<Handle> found;
+    std::lock_guard lock{mutex_};
+    auto add = [&](auto& map, auto handle_of) {
+      found.reserve(map.size());
+      for (auto& [key, x] : map)
+        found.push_back(handle_of(x));
+    };
+    if constexpr (std::is_same_v<Handle, tenant_actor>)
+      add(tenants_, [](auto& x) { return x.actor; });
+    else if constexpr (std::is_same_v<Handle, connection_actor>)
+      add(connections_, [](auto& x) { return x.actor; });
+    else if constexpr (std::is_same_v<Handle, session_actor>)
+      add(sessions_, [](auto& x) { return x.actor; });
+    else
+      add(upstreams_, [](auto& x) { return x; });
+    return found;
+  }
 
   /// `visit(kind, key, handle)` for each actor, tenants first, then "connection", "session" and
   /// "upstream"; the keys are what operators call them. `visit` must not come back to the book.
@@ -84,6 +115,7 @@ private:
     time_point used_at{};
   };
 
+  std::atomic<std::uint64_t> changes_ = 0;
   mutable std::mutex mutex_;
   std::unordered_map<platform_id, entry<tenant_actor>> tenants_;
   /// By "<end user>/<app>".

@@ -61,7 +61,7 @@ caf::result<principal> authenticator_state::authenticate(const std::string& text
     return make_problem(errc::over_limit, "Too many keys are being looked up.");
   auto number = ++look_ups_total;
   shared.emplace(digest, number);
-  look_ups.emplace(number, look_up_entry{std::move(digest), epoch, {promise}});
+  look_ups.emplace(number, look_up_entry{std::move(digest), args.cache->epoch(), {promise}});
   look_up(*key, number);
   return promise;
 }
@@ -86,8 +86,8 @@ void authenticator_state::settle_look_up(std::uint64_t number,
     shared.erase(i);
   if (found && found->has_expired(args.unix_time()))
     found = unknown_key();
-  if (found && x.epoch == epoch)
-    args.cache->insert(x.digest, *found);
+  if (found)
+    args.cache->insert(x.digest, *found, x.epoch);
   for (auto& promise : x.waiting) {
     if (found)
       promise.deliver(found->who);
@@ -121,7 +121,6 @@ void authenticator_state::compare_version() {
 }
 
 void authenticator_state::forget() {
-  ++epoch;
   args.cache->clear();
   shared.clear(); // who asks from now on must not get what was read before
 

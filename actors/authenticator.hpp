@@ -39,7 +39,7 @@ struct authenticator_state {
   /// A look-up under way, with those who wait for it.
   struct look_up_entry {
     std::string digest;
-    /// The epoch in which it began.
+    /// The cache's epoch in which it began.
     std::uint64_t epoch = 0;
     std::vector<caf::typed_response_promise<principal>> waiting;
   };
@@ -51,8 +51,6 @@ struct authenticator_state {
   std::uint64_t look_ups_total = 0;
   /// The store's version that the cache belongs to; -1 before the first answer.
   std::int64_t version = -1;
-  /// Rises with each forget(), so that a look-up that began before it is not kept.
-  std::uint64_t epoch = 0;
   caf::actor_clock::time_point contact_at{};
   /// The cache was emptied for lack of contact, once.
   bool contact_lost = false;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "actors/address_book.hpp"
 #include "actors/metrics.hpp"
 #include "actors/store_query.hpp"
 #include "core/base/limits.hpp"
@@ -42,6 +43,10 @@ json::object to_json(const connectors::connection_fields& fields) {
 } // namespace
 
 caf::result<credentials> connection_state::token() {
+  if (auto changes = args.parts.addresses->changes(); changes != changes_seen) {
+    changes_seen = changes;
+    forget();
+  }
   if (waiting.empty() && current && !must_renew())
     return current->opened;
   return wait({});

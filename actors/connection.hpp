@@ -64,6 +64,8 @@ struct connection_state {
   connection_args args;
   activity seen;
   std::optional<record> current;
+  /// How many changes the address book had when it was read.
+  std::uint64_t changes_seen = 0;
   /// Those who wait for the load or the refresh under way.
   std::vector<waiter> waiting;
   /// The stored connection changed while work was under way.

@@ -32,10 +32,6 @@ caf::error no_such_session() {
                       "Session not found. It is unknown, expired or ended; initialize again.");
 }
 
-/// Whether something from the address book is a handle of that kind.
-template <class Handle, class T>
-constexpr bool is_handle = std::is_same_v<Handle, std::remove_cvref_t<T>>;
-
 /// Gathers status objects until all have answered or failed.
 struct status_collector {
   json::array rows;
@@ -188,10 +184,8 @@ void directory_state::erase(const caf::actor_addr& gone) {
 
 template <class Handle>
 void directory_state::end_all(const caf::error& reason) {
-  book().for_each([&](std::string_view, const std::string&, const auto& actor) {
-    if constexpr (is_handle<Handle, decltype(actor)>)
-      self->send_exit(actor, reason);
-  });
+  for (auto& x : book().all<Handle>())
+    self->send_exit(x, reason);
 }
 
 void directory_state::end(const caf::error& reason) {
@@ -245,10 +239,12 @@ result<exchange_actor> directory_state::find_exchange(std::uint64_t number) cons
 void directory_state::keys_changed() {
   for (auto& [id, x] : exchanges)
     self->send(x, atom::drop_v);
-  book().for_each([this](std::string_view, const std::string&, const auto& actor) {
-    if constexpr (!is_handle<tenant_actor, decltype(actor)>)
-      self->send(actor, atom::drop_v);
-  });
+  for (auto& x : book().all<session_actor>())
+    self->send(x, atom::drop_v);
+  for (auto& x : book().all<connection_actor>())
+    self->send(x, atom::drop_v);
+  for (auto& x : book().all<upstream_actor>())
+    self->send(x, atom::drop_v);
 }
 
 std::vector<status_actor> directory_state::members(const std::string& kind,
@@ -319,10 +315,8 @@ directory_actor::behavior_type directory(directory_actor::stateful_pointer<direc
     },
     [self](atom::drop) { self->state.keys_changed(); },
     [self](atom::drain) {
-      self->state.book().for_each([self](std::string_view, const std::string&, const auto& actor) {
-        if constexpr (is_handle<session_actor, decltype(actor)>)
-          self->send(actor, atom::drain_v);
-      });
+      for (auto& x : self->state.book().all<session_actor>())
+        self->send(x, atom::drain_v);
       for (auto& [id, x] : self->state.exchanges)
         self->send(x, atom::drain_v);
     },

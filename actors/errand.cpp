@@ -67,11 +67,12 @@ json::object catalogue_result(const tool_result& x) {
     return parse_json_object(
       mcp::call_tool_result({x.text, x.is_error, structured}, mcp::session_version_newest));
   };
-  auto result = read(x.structured);
-  if (!result) // nested too deeply to be read again: the text says the same
-    result = read({});
-  (*result)["resultType"] = "complete";
-  return std::move(*result);
+  auto read_result = read(x.structured);
+  if (!read_result) // nested too deeply to be read again: the text says the same
+    read_result = read({});
+  auto result = read_result ? std::move(*read_result) : json::object{{"isError", x.is_error}};
+  result["resultType"] = "complete";
+  return result;
 }
 
 void errand_state::start() {

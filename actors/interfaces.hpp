@@ -525,7 +525,7 @@ using directory_actor = caf::typed_actor<
   // The live actors of a kind, or of all kinds for an empty one; with an id, that one only. A JSON
   // array of status objects; an actor that does not answer in time has a row that says so.
   caf::replies_to<atom::status, std::string, std::string>::with<std::string>,
-  // Keys changed: passed on to the sessions with open streams.
+  // Keys, apps or servers changed: passed on to sessions, exchanges, connections and upstreams.
   caf::reacts_to<atom::drop>,
   // The node's authenticator, which the directory owns.
   caf::replies_to<atom::auth>::with<authenticator_actor>,

@@ -82,6 +82,7 @@ void with_principal(Self* self, const node_parts& parts, const std::string& key,
 template <class Self>
 void forget_keys(Self* self, const node_parts& parts) {
   parts.principals->clear();
+  parts.addresses->note_change();
   self->send(parts.authenticator, atom::drop_v);
 }
 

@@ -17,9 +17,15 @@ std::optional<principal_cache::entry> principal_cache::find(const std::string& d
   return i->second;
 }
 
-void principal_cache::insert(std::string digest, entry x) {
+std::uint64_t principal_cache::epoch() const {
   std::lock_guard lock{mutex_};
-  add(std::move(digest), std::move(x));
+  return epoch_;
+}
+
+void principal_cache::insert(std::string digest, entry x, std::uint64_t epoch) {
+  std::lock_guard lock{mutex_};
+  if (epoch == epoch_)
+    add(std::move(digest), std::move(x));
 }
 
 void principal_cache::add(std::string digest, entry x) {
@@ -32,6 +38,7 @@ void principal_cache::add(std::string digest, entry x) {
 
 void principal_cache::clear() {
   std::lock_guard lock{mutex_};
+  ++epoch_;
   young_.clear();
   old_.clear();
 }

@@ -11,9 +11,10 @@
 
 namespace callboard {
 
-/// The principals of keys in use. Only the authenticator writes into it; everybody may look. In two
-/// generations: when the young one is full it becomes the old one, so that the bound costs neither
-/// a list nor a scan, and keys in use survive because a hit in the old generation moves them back.
+/// The principals of keys in use. Only the authenticator adds to it; everybody may look, and
+/// whoever changes what keys depend on clears it. In two generations: when the young one is full it
+/// becomes the old one, so that the bound costs neither a list nor a scan, and keys in use survive
+/// because a hit in the old generation moves them back.
 ///
 /// Thread-safe.
 class principal_cache {
@@ -33,7 +34,11 @@ public:
   /// What is known of a key, by the SHA-256 of its text.
   std::optional<entry> find(const std::string& digest);
 
-  void insert(std::string digest, entry x);
+  /// Counts the clearings. What was read from the store in an earlier epoch may be outdated.
+  std::uint64_t epoch() const;
+
+  /// Adds what was found out by a look-up that began in that epoch, unless it is over.
+  void insert(std::string digest, entry x, std::uint64_t epoch);
 
   void clear();
 
@@ -46,6 +51,7 @@ private:
 
   std::size_t generation_max_;
   mutable std::mutex mutex_;
+  std::uint64_t epoch_ = 0;
   generation young_;
   generation old_;
 };

@@ -28,9 +28,9 @@ class request_clock final : public caf::detail::thread_safe_actor_clock {
 public:
   using super = caf::detail::thread_safe_actor_clock;
 
-  /// What is due comes up to that much late, never early.
+  /// What is due comes up to twice that late, never early.
   static constexpr auto slot_length = std::chrono::milliseconds{50};
-  /// From here on being `slot_length` late does not matter.
+  /// From here on that does not matter.
   static constexpr auto coarse_from = std::chrono::seconds{1};
 
   /// `precise` must outlive the clock.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "actors/address_book.hpp"
 #include "actors/answer_headers.hpp"
 #include "actors/metrics.hpp"
 #include "actors/promise_book.hpp"
@@ -79,10 +80,15 @@ void session_state::tick() {
   auto now = self->clock().now();
   if (gone || (now >= expires_at && calls.empty() && self->mailbox().empty())) {
     close_stream();
-    return self->quit();
+    return leave();
   }
   // Touched meanwhile, or calls under way that end first: a timer cannot be moved.
   self->scheduled_send(self, now >= expires_at ? now + calls_grace : expires_at, atom::tick_v);
+}
+
+void session_state::leave() {
+  args.parts.addresses->erase_session(args.record.id_hash, self->id());
+  self->quit();
 }
 
 void session_state::retire() {
@@ -104,7 +110,7 @@ void session_state::end(std::function<void(bool)> done) {
     },
     [this, done](const caf::error&) {
       done(false);
-      self->quit();
+      leave();
     });
 }
 
@@ -144,6 +150,10 @@ void session_state::take(const mcp_post_ptr& post) {
   if (gone)
     return refuse_call(*post->call, session_over());
   touch();
+  if (auto changes = args.parts.addresses->changes(); changes != changes_seen) {
+    changes_seen = changes;
+    doubtful = true;
+  }
   if (!doubtful)
     return process(post);
   revalidate([this, post](const caf::error& problem) {
@@ -335,6 +345,7 @@ session_actor::behavior_type session(session_actor::stateful_pointer<session_sta
   // Later activations of the same session begin higher: its ids stay unique.
   constexpr int activation_bits = 24;
   state.numbers = static_cast<std::uint64_t>(state.args.parts.unix_time()) << activation_bits;
+  state.changes_seen = state.args.parts.addresses->changes();
   state.seen = {"session", state.args.record.id_hash, self->clock().now()};
   self->set_exit_handler([self](const caf::exit_msg& msg) {
     self->state.stop_calls(ending());

@@ -118,6 +118,8 @@ struct session_state {
   void end(std::function<void(bool)> done);
   /// The session is over; the actor stays a moment for messages that are on their way.
   void retire();
+  /// Ends the actor; nobody finds it any more.
+  void leave();
   bool is_catalogue() const;
 
   // -- answers and streams: session_streams.cpp -------------------------------
@@ -186,6 +188,8 @@ struct session_state {
   std::uint64_t listener_number = 0;
   /// Resources that the client subscribed to.
   std::vector<std::string> subscribed;
+  /// How many changes the address book had when the session was last known to be good.
+  std::uint64_t changes_seen = 0;
   /// Something that the session depends on may have changed: look at the row before the next
   /// message.
   bool doubtful = false;

@@ -114,6 +114,17 @@ BOOST_AUTO_TEST_CASE(a_changed_connection_is_told_before_whoever_asks_next) {
   BOOST_TEST((code_of(next.error()) == errc::app_not_connected));
 }
 
+BOOST_AUTO_TEST_CASE(a_connection_hears_of_a_changed_app_before_the_directory_has_told_it) {
+  auto x = unbox(
+    ask<connection_actor>(parts.directory, atom::conn_v, platform, user, std::string{"github"}));
+  unbox(ask<credentials>(x, atom::token_v));
+  db->answer_empty("connection/find");
+  unbox(ask<credentials>(x, atom::token_v)); // nobody said that anything changed
+  book.note_change();
+  auto next = ask<credentials>(x, atom::token_v);
+  BOOST_TEST((code_of(next.error()) == errc::app_not_connected));
+}
+
 BOOST_AUTO_TEST_CASE(a_revoked_key_is_not_believed_any_more) {
   unbox(ask<principal>(parts.authenticator, atom::auth_v, user_key));
   BOOST_TEST(parts.principals->find(sha256(user_key)).has_value());

@@ -169,9 +169,9 @@ BOOST_AUTO_TEST_CASE(a_look_up_under_way_at_the_end_is_answered) {
 BOOST_AUTO_TEST_CASE(the_cache_is_bounded_and_keeps_keys_in_use) {
   principal_cache cache{100};
   auto used = std::string{"used"};
-  cache.insert(used, {});
+  cache.insert(used, {}, 0);
   for (int i = 0; i < 10'000; ++i) {
-    cache.insert("key" + std::to_string(i), {});
+    cache.insert("key" + std::to_string(i), {}, 0);
     BOOST_REQUIRE(cache.find(used).has_value());
     BOOST_REQUIRE(cache.size() <= 100u);
   }
@@ -179,6 +179,16 @@ BOOST_AUTO_TEST_CASE(the_cache_is_bounded_and_keeps_keys_in_use) {
   cache.clear();
   BOOST_TEST(cache.size() == 0u);
   BOOST_TEST(!cache.find(used));
+}
+
+BOOST_AUTO_TEST_CASE(what_was_looked_up_before_the_cache_was_cleared_does_not_come_back) {
+  principal_cache cache{100};
+  auto began = cache.epoch();
+  cache.clear();
+  cache.insert("key", {}, began);
+  BOOST_TEST(!cache.find("key"));
+  cache.insert("key", {}, cache.epoch());
+  BOOST_TEST(cache.find("key").has_value());
 }
 
 BOOST_AUTO_TEST_CASE(it_reports_itself_without_secrets) {

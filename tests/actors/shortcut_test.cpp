@@ -105,6 +105,7 @@ BOOST_AUTO_TEST_CASE(what_is_wrong_with_a_request_is_for_a_call_actor_to_say) {
   BOOST_TEST(!passes(spoilt([&](auto& x) { x.target = endpoint::mcp_get; })));
   BOOST_TEST(!passes(spoilt([&](auto& x) { x.key.clear(); })));
   BOOST_TEST(!passes(spoilt([&](auto& x) { x.body = "{"; })));
+  BOOST_TEST(!passes(spoilt([&](auto& x) { x.body += std::string(16 * 1024, ' '); })));
   BOOST_TEST(!passes(spoilt([&](auto& x) { set(x, "Content-Type", "text/plain"); })));
   BOOST_TEST(!passes(spoilt([&](auto& x) { set(x, "Accept", "text/html"); })));
   BOOST_TEST(!passes(spoilt([&](auto& x) { set(x, "Mcp-Session-Id", ""); })));
@@ -122,12 +123,23 @@ BOOST_AUTO_TEST_CASE(a_request_of_the_stateless_era_is_for_a_call_actor) {
   BOOST_TEST(!passes(x));
 }
 
+BOOST_AUTO_TEST_CASE(a_session_hears_of_a_change_before_the_directory_has_told_it) {
+  activate();
+  BOOST_TEST(passes(request()));
+  db->answer_empty("session/find");
+  BOOST_TEST(passes(request())); // nobody said that anything changed
+  BOOST_TEST(answer->status == 200);
+  parts.addresses->note_change();
+  BOOST_TEST(passes(request()));
+  BOOST_TEST(answer->status == 404);
+}
+
 BOOST_AUTO_TEST_CASE(an_expired_key_is_for_a_call_actor) {
   activate();
   auto digest = sha256(user_key);
   auto known = *parts.principals->find(digest);
   known.expires_at = *unix_now + 10;
-  parts.principals->insert(digest, known);
+  parts.principals->insert(digest, known, parts.principals->epoch());
   BOOST_TEST(passes(request()));
   *unix_now += 10;
   BOOST_TEST(!passes(request()));
