@@ -14,8 +14,9 @@
 namespace callboard {
 
 /// The live actors that the directory has activated, by whom they serve, for everybody to look up
-/// without a message to the directory. Only the directory writes into it. Who finds nothing asks
-/// the directory, which activates or says why not (actors/look_up.hpp does both).
+/// without a message to the directory. Only the directory adds to it; a session that ends takes
+/// itself out. Who finds nothing asks the directory, which activates or says why not
+/// (actors/look_up.hpp does both).
 ///
 /// Thread-safe: look-ups come from every actor.
 class address_book {

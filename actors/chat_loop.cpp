@@ -12,13 +12,8 @@
 namespace callboard {
 
 void chat_loop_state::find_model() {
-  auto refused = [this](caf::error& x) { refuse(store_error(std::move(x))); };
-  with_tenant(
-    self, parts, who.platform,
-    [this, refused](const tenant_actor& tenant) {
-      self->request(tenant, limits::store_timeout, atom::model_v, request.model)
-        .then([this](const model_info& model) { begin(model); }, refused);
-    },
+  with_model(
+    self, parts, who.platform, request.model, [this](const model_info& model) { begin(model); },
     [this](const caf::error& x) { refuse(x); });
 }
 

@@ -33,6 +33,19 @@ void with_tenant(Self* self, const node_parts& parts, const platform_id& platfor
                               platform);
 }
 
+/// A platform's model by slug, or its default for an empty one. errc::model_not_found,
+/// invalid_field.
+template <class Self, class Then, class Fail>
+void with_model(Self* self, const node_parts& parts, const platform_id& platform,
+                const std::string& slug, Then then, Fail fail) {
+  auto ask = [self, slug, then = std::move(then), fail](const tenant_actor& tenant) {
+    self->request(tenant, limits::store_timeout, atom::model_v, slug)
+      .then([then](const model_info& found) { then(found); },
+            [fail](caf::error& x) { fail(store_error(std::move(x))); });
+  };
+  with_tenant(self, parts, platform, std::move(ask), fail);
+}
+
 /// An end user's connection to an app; it may turn out to be missing.
 template <class Self, class Then, class Fail>
 void with_connection(Self* self, const node_parts& parts, const platform_id& platform,
