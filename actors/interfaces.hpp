@@ -363,6 +363,8 @@ using tenant_actor = caf::typed_actor<
   caf::reacts_to<atom::drop>,
   // INTERNAL: store counted requests.
   caf::reacts_to<atom::refresh>,
+  // INTERNAL: book tool calls that wait for others.
+  caf::reacts_to<atom::run>,
   // INTERNAL: give back blocks that nobody uses.
   caf::reacts_to<atom::tick>,
   // Conforms to status_actor.

@@ -198,6 +198,7 @@ tenant_actor::behavior_type tenant(tenant_actor::stateful_pointer<tenant_state> 
     },
     [self](atom::drop) { self->state.rates->forget(); },
     [self](atom::refresh) { self->state.rates->tick(); },
+    [self](atom::run) { self->state.money->look_again(); },
     [self](atom::tick) { self->state.money->tick(); },
     [self](atom::status) {
       auto report = self->state.money->report();

@@ -16,6 +16,11 @@ namespace {
 /// that for about 5 ms, which is the wait of the next batch.
 constexpr std::size_t batch_items_max = 128;
 
+/// Tool calls that were admitted and have not ended are waited for that long after a batch, if they
+/// are more than those that wait already. PostgreSQL works 280 us on a batch and 11 us on each of
+/// its items, so the small batch that is saved pays for the wait.
+constexpr auto company_wait = std::chrono::milliseconds{1};
+
 /// A block is drawn from that long after it was made or grew, and lasts until every call that was
 /// admitted from it has surely ended. After the death of a node its rest is locked that long.
 constexpr auto block_usable_for = std::chrono::seconds{60};
@@ -36,7 +41,9 @@ constexpr std::size_t listed_holds_max = 100'000;
 wallet_writer::wallet_writer(tenant_actor::pointer self, node_parts parts, platform_id platform)
     : self_(self), parts_(std::move(parts)), platform_(std::move(platform)),
       reservations_(batch_items_max, [this](batch_of_holds x) { run_reserve(x); }),
-      bookings_(batch_items_max, [this](std::vector<booking> x) { run_bookings(std::move(x)); }),
+      bookings_(
+        batch_items_max, [this](std::vector<booking> x) { run_bookings(std::move(x)); },
+        [this](std::size_t waiting) { return company_is_near(waiting); }),
       endings_(batch_items_max, [this](std::vector<ending_hold> x) { run_endings(std::move(x)); }) {
 }
 
@@ -409,6 +416,22 @@ void wallet_writer::settle(const settlement& what, on_receipt done) {
   bookings_.add({std::move(charge), std::move(done)});
 }
 
+bool wallet_writer::company_is_near(std::size_t waiting) {
+  if (waiting >= std::min(open_calls_.size(), batch_items_max))
+    return false;
+  auto due = booked_at_ + company_wait;
+  if (self_->clock().now() >= due)
+    return false;
+  if (!std::exchange(booking_ordered_, true))
+    self_->scheduled_send(self_, due, atom::run_v);
+  return true;
+}
+
+void wallet_writer::look_again() {
+  booking_ordered_ = false;
+  bookings_.look_again();
+}
+
 void wallet_writer::run_bookings(std::vector<booking> items) {
   crash_point("block_booking");
   auto batch = std::make_shared<std::vector<booking>>(std::move(items));
@@ -428,6 +451,7 @@ void wallet_writer::run_bookings(std::vector<booking> items) {
         paid.balance = {row.integer("balance")};
         paid.balance_known = true;
       }
+      booked_at_ = self_->clock().now();
       bookings_.done(); // first: PostgreSQL works on the next batch while we answer for this one
       for (auto& x : *batch) {
         blocks_.booked(x.charge.block);
@@ -540,6 +564,8 @@ void wallet_writer::end_doubtful_blocks() {
 }
 
 void wallet_writer::close() {
+  bookings_.flush();
+  endings_.flush();
   auto now = self_->clock().now();
   give_back(blocks_.take_rests(now, now), [] {});
 }

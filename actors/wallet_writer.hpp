@@ -36,10 +36,13 @@ public:
   /// Ends a hold or a call; see tenant_actor.
   void settle(const settlement& what, on_receipt done);
 
+  /// Books what has waited for company long enough.
+  void look_again();
+
   /// Gives back what nobody used for a while.
   void tick();
 
-  /// The actor ends: gives everything back without waiting.
+  /// The actor ends: books what waits and gives the rest back, without waiting.
   void close();
 
   /// For operators: epoch, open holds, blocks.
@@ -106,6 +109,7 @@ private:
 
   // -- ends ---------------------------------------------------------------------
 
+  bool company_is_near(std::size_t waiting);
   void run_bookings(std::vector<booking> batch);
   void run_endings(std::vector<ending_hold> batch);
   void settled(ending_hold& x, const store_row& row);
@@ -145,6 +149,9 @@ private:
   std::unordered_map<hold_id, hold_ticket> open_holds_;
   group_commit<pending_ptr> reservations_;
   group_commit<booking> bookings_;
+  /// When the latest batch of bookings ended, and whether the next one's look_again() is ordered.
+  caf::actor_clock::time_point booked_at_ = caf::actor_clock::time_point::min();
+  bool booking_ordered_ = false;
   group_commit<ending_hold> endings_;
   bool timer_armed_ = false;
   std::int64_t admitted_total_ = 0;

@@ -98,6 +98,47 @@ BOOST_AUTO_TEST_CASE(paid_calls_are_admitted_in_memory_and_booked_in_batches) {
                [](const caf::error&) { BOOST_ERROR("refused"); });
 }
 
+BOOST_AUTO_TEST_CASE(a_booking_waits_a_millisecond_for_calls_that_are_under_way) {
+  warm();
+  for (auto id : {"h1", "h2", "h3", "h4", "h5", "h6"})
+    unbox(admit(tool(id)));
+  auto settle = [&](const std::string& id) {
+    self->send(tenant(), atom::settle_v, outcome(id, true, 1500));
+    sched.run();
+    return db->count("block/settle");
+  };
+  BOOST_TEST(settle("h1") == 1u); // the latest batch is long ago
+  BOOST_TEST(settle("h2") == 1u); // four are under way
+  BOOST_TEST(settle("h3") == 1u);
+  BOOST_TEST(settle("h4") == 2u); // two are under way, three wait
+  BOOST_TEST(booked(1, 0) == R"({"h2","h3","h4"})");
+  unbox(admit(tool("h7")));
+  BOOST_TEST(settle("h5") == 2u);
+  pass(1ms);
+  BOOST_TEST(db->count("block/settle") == 3u);
+  BOOST_TEST(booked(2, 0) == R"({"h5"})");
+  pass(1ms);
+  BOOST_TEST(settle("h6") == 4u); // one is under way, but nothing was booked just now
+}
+
+BOOST_AUTO_TEST_CASE(what_waits_for_its_booking_is_booked_when_the_tenant_ends) {
+  warm();
+  for (auto id : {"h1", "h2", "h3"})
+    unbox(admit(tool(id)));
+  auto it = tenant();
+  db->held = {"block/settle"};
+  for (auto id : {"h1", "h2", "h3"})
+    self->send(it, atom::settle_v, outcome(id, true, 1500));
+  sched.run();
+  BOOST_TEST(db->count("block/settle") == 1u);
+  self->send_exit(it, caf::exit_reason::user_shutdown);
+  sched.run();
+  BOOST_REQUIRE(db->count("block/settle") == 2u);
+  BOOST_TEST(booked(1, 0) == R"({"h2","h3"})");
+  // After it: the rest must not go back while it counts as taken.
+  BOOST_TEST(db->calls.back().statement == "block/return");
+}
+
 BOOST_AUTO_TEST_CASE(nothing_is_answered_before_its_booking_is_durable) {
   warm();
   unbox(admit(tool("h1")));
