@@ -88,6 +88,8 @@ easy_ptr transfer::make_handle(const http_client_args& args, socket_watch& watch
   set(easy, CURLOPT_FOLLOWLOCATION, 0L);
   set(easy, CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
   set(easy, CURLOPT_PROXY, "");
+  // Whoever made the URL has decided on its path; libcurl takes dots out of it byte by byte.
+  set(easy, CURLOPT_PATH_AS_IS, 1L);
   set(easy, CURLOPT_NOSIGNAL, 1L);
   // Ending a request whose name is still being resolved must not wait for the resolver.
   set(easy, CURLOPT_QUICK_EXIT, 1L);
