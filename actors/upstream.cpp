@@ -91,10 +91,14 @@ void upstream_state::use(remote_server fresh) {
       keys.push_back(key);
     for (auto& key : keys)
       end_peer(key);
+    keys.clear();
     for (auto& [key, x] : offers) {
       x.stale = true;
       x.known = x.known && !moved;
+      keys.push_back(key);
     }
+    for (auto& key : keys)
+      load_anew(key);
   }
   if (old.policy.withheld != now.policy.withheld || old.policy.allowed != now.policy.allowed
       || old.policy.prefix != now.policy.prefix || moved)
@@ -109,8 +113,14 @@ void upstream_state::connection_changed(const end_user_id& user) {
       keys.push_back(key);
   for (auto& key : keys)
     end_peer(key);
-  offers.erase(user.value);
   tokens.erase(user.value);
+  auto offered = offers.find(user.value);
+  if (offered == offers.end())
+    return;
+  if (!offered->second.loading)
+    return static_cast<void>(offers.erase(offered));
+  offered->second.known = false;
+  load_anew(user.value);
 }
 
 void upstream_state::end(const caf::error& why) {

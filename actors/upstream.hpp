@@ -150,7 +150,8 @@ struct upstream_state {
     bool known = false;
     /// The server said that it has changed.
     bool stale = false;
-    bool loading = false;
+    /// The load under way.
+    std::shared_ptr<upstream_load> loading;
     /// It changed while it was being loaded.
     bool again = false;
     mcp::server_profile profile;
@@ -286,10 +287,14 @@ struct upstream_state {
   std::string offer_key(const principal& who) const;
   void with_offer(const principal& who, bool fresh, std::function<void(const caf::error&)> then);
   void load(const std::string& key);
+  /// What is being loaded is out of date: those who wait for it wait for another load.
+  void load_anew(const std::string& key);
+  /// What a load is for; null when it is out of date.
+  offer* offer_of(const load_ptr& x);
   void load_profile(const load_ptr& x);
   void load_next(const load_ptr& x);
   void load_page(const load_ptr& x, const std::string& cursor);
-  void load_failed(const std::string& key, const caf::error& why);
+  void load_failed(const load_ptr& x, const caf::error& why);
   void pin_tools(const load_ptr& x);
   void loaded(const load_ptr& x);
   void restore_lists();

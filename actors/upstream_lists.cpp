@@ -106,9 +106,9 @@ void upstream_state::load(const std::string& key) {
     x.again = true;
     return;
   }
-  x.loading = true;
-  x.stale = false;
   auto work = std::make_shared<upstream_load>();
+  x.loading = work;
+  x.stale = false;
   work->key = key;
   work->fresh.who = x.who;
   relay_request wanted;
@@ -118,9 +118,23 @@ void upstream_state::load(const std::string& key) {
   work->fresh.who = wanted.who;
   ask_server(std::move(wanted), [this, work](outcome out) {
     if (auto* failure = std::get_if<relay_failure>(&out))
-      return load_failed(work->key, failure->problem);
+      return load_failed(work, failure->problem);
     load_profile(work);
   });
+}
+
+void upstream_state::load_anew(const std::string& key) {
+  auto found = offers.find(key);
+  if (found == offers.end() || !std::exchange(found->second.loading, {}))
+    return;
+  auto who = found->second.who;
+  for (auto& then : std::exchange(found->second.waiting, {}))
+    with_offer(who, true, std::move(then));
+}
+
+upstream_state::offer* upstream_state::offer_of(const load_ptr& x) {
+  auto found = offers.find(x->key);
+  return found != offers.end() && found->second.loading == x ? &found->second : nullptr;
 }
 
 void upstream_state::load_profile(const load_ptr& x) {
@@ -132,11 +146,13 @@ void upstream_state::load_profile(const load_ptr& x) {
   wanted.who = x->fresh.who;
   wanted.method = upstream_words::discover;
   ask_server(std::move(wanted), [this, x](outcome out) {
+    if (!offer_of(x))
+      return;
     if (auto* failure = std::get_if<relay_failure>(&out))
-      return load_failed(x->key, failure->problem);
+      return load_failed(x, failure->problem);
     auto read = mcp::read_discover(std::get<std::string>(out));
     if (!read)
-      return load_failed(x->key, read.error());
+      return load_failed(x, read.error());
     profile = *read;
     x->fresh.profile = std::move(*read);
     load_next(x);
@@ -159,27 +175,29 @@ void upstream_state::load_page(const load_ptr& x, const std::string& params) {
   wanted.method = kinds[x->kind].method;
   wanted.params = params;
   ask_server(std::move(wanted), [this, x](outcome out) {
+    if (!offer_of(x))
+      return;
     auto& kind = kinds[x->kind];
     std::optional<std::string> next;
     if (auto* text = std::get_if<std::string>(&out)) {
       auto page = mcp::read_list_page(*text, kind.member);
       if (!page)
-        return load_failed(x->key, page.error());
+        return load_failed(x, page.error());
       x->bytes += text->size();
       for (auto& item : page->items)
         x->items.push_back(std::move(item));
       next = std::move(page->next);
     } else if (std::get<relay_failure>(out).code != mcp::code_unknown_method) {
       auto& failure = std::get<relay_failure>(out);
-      return load_failed(
-        x->key, failure.problem ? failure.problem
-                                : make_problem(errc::upstream_failed,
-                                               "The server refuses its list: " + failure.message));
+      return load_failed(x, failure.problem
+                              ? failure.problem
+                              : make_problem(errc::upstream_failed,
+                                             "The server refuses its list: " + failure.message));
     }
     if (x->bytes > upstream_limits::offer_bytes_max || x->items.size() > upstream_limits::items_max
         || ++x->pages > upstream_limits::pages_max)
       return load_failed(
-        x->key, make_problem(errc::response_too_large, "The server's lists are too long."));
+        x, make_problem(errc::response_too_large, "The server's lists are too long."));
     if (next) {
       object_writer more;
       more.add_string("cursor", *next);
@@ -205,13 +223,13 @@ void upstream_state::load_page(const load_ptr& x, const std::string& params) {
 }
 
 /// Known servers go on with what they offered last; who waits for an unknown one learns why.
-void upstream_state::load_failed(const std::string& key, const caf::error& why) {
-  auto found = offers.find(key);
-  if (found == offers.end())
+void upstream_state::load_failed(const load_ptr& load, const caf::error& why) {
+  auto* failed = offer_of(load);
+  if (!failed)
     return;
-  auto& x = found->second;
+  auto& x = *failed;
   args.parts.metrics->log_problem({"upstream " + args.server.slug}, why);
-  x.loading = false;
+  x.loading.reset();
   x.again = false;
   x.next_at = self->clock().now() + upstream_limits::down_time;
   auto problem = x.known ? caf::error{} : why;
@@ -249,14 +267,14 @@ void upstream_state::pin_tools(const load_ptr& x) {
       loaded(x);
     },
     // Without its pins no tool can be trusted.
-    [this, x](const caf::error& why) { load_failed(x->key, why); });
+    [this, x](const caf::error& why) { load_failed(x, why); });
 }
 
 void upstream_state::loaded(const load_ptr& x) {
-  auto found = offers.find(x->key);
-  if (found == offers.end())
+  auto* outdated = offer_of(x);
+  if (!outdated)
     return;
-  auto& old = found->second;
+  auto& old = *outdated;
   if (old.known) {
     if (tool_texts(old.tools) != tool_texts(x->fresh.tools))
       old.changes.insert(std::string{upstream_words::tools_changed});

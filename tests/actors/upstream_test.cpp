@@ -294,6 +294,40 @@ BOOST_AUTO_TEST_CASE(lists_are_loaded_through_all_their_pages) {
   BOOST_TEST(unbox(tools) == '[' + tool_text("a") + ',' + tool_text("b") + ']');
 }
 
+BOOST_AUTO_TEST_CASE(lists_that_load_during_a_change_are_loaded_anew_for_those_who_wait) {
+  // The list of the old connection or address arrives last of all.
+  for (bool moved : {false, true}) {
+    speak(era::stateless);
+    if (moved)
+      set("auth", "none");
+    else
+      connect("at-1", "read");
+    set("url", std::string{mcp_server_script::url} + (moved ? "/a" : ""));
+    tell(remote(), atom::drop_v);
+    int lists = 0;
+    server->handlers["tools/list"] = [&lists](const std::string& id, const auto&) {
+      auto tool = tool_text(++lists == 1 ? "old" : "new");
+      return answer_json(200, mcp_server_script::result(id, R"({"tools":[)" + tool + "]}"));
+    };
+    db->held = {"mcp_server/pin"};
+    auto asked = self->request(remote(), 60min, atom::relay_list_v, who, std::string{"tools"});
+    sched.run();
+    BOOST_TEST(lists == 1);
+    if (moved) {
+      set("url", std::string{mcp_server_script::url} + "/b");
+      tell(remote(), atom::drop_v);
+    } else {
+      connect("at-2", "read");
+      tell(remote(), atom::drop_v, user);
+    }
+    BOOST_TEST(lists == 2);
+    release("mcp_server/pin");
+    BOOST_REQUIRE(!self->mailbox().empty());
+    asked.receive([](const std::string& x) { BOOST_TEST(x == '[' + tool_text("new") + ']'); },
+                  [](const caf::error& x) { BOOST_ERROR(caf::to_string(x)); });
+  }
+}
+
 BOOST_AUTO_TEST_CASE(who_cancels_hears_nothing_more_and_the_server_learns_of_it) {
   speak(era::session);
   server->handlers["tools/call"] = [](const std::string&, auto&) { return answer_never(); };
