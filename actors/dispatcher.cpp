@@ -1,5 +1,9 @@
 #include "actors/dispatcher.hpp"
 
+#include <map>
+#include <memory>
+#include <utility>
+
 #include <spdlog/spdlog.h>
 
 #include "actors/metrics.hpp"
@@ -65,34 +69,61 @@ void dispatcher_state::claim() {
 
 void dispatcher_state::claimed(const std::string& token, const store_rows& rows) {
   claiming = false;
-  for (std::size_t i = 0; i < rows.size(); ++i)
-    send(store_row{rows, i}, token);
+  std::map<std::string, std::vector<outgoing>> due;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    store_row row{rows, i};
+    attempt x{row.text("delivery_id"), token, row.text("id"), row.integer("attempts"),
+              self->clock().now()};
+    // A lease of ours ran out while the answer was late: the new claim counts.
+    if (under_way.insert_or_assign(x.delivery, x).second)
+      ++busy[x.endpoint];
+    due[x.endpoint].push_back({x, row.text("url"), row.text("message_id"), row.text("body")});
+  }
   more_due = under_way.size() >= attempts_max;
   for (auto& [endpoint, count] : busy)
     more_due |= count >= endpoint_attempts_max;
+  for (auto& [endpoint, its] : due)
+    open_secret(endpoint, std::move(its));
 }
 
-void dispatcher_state::send(const store_row& row, const std::string& token) {
-  attempt x{row.text("delivery_id"), token, row.text("id"), row.integer("attempts"),
-            self->clock().now()};
-  // A lease of ours ran out while the answer was late: the new claim counts.
-  if (under_way.insert_or_assign(x.delivery, x).second)
-    ++busy[x.endpoint];
-  auto id = row.text("message_id");
+// Asked for one by one: a secret that cannot be opened must not keep others from their events.
+void dispatcher_state::open_secret(const std::string& endpoint, std::vector<outgoing> due) {
+  auto kept = std::make_shared<std::vector<outgoing>>(std::move(due));
+  query(
+    self, parts.store, {}, "webhook/secret", {store_value::text(endpoint)},
+    [this, kept](store_rows& rows) {
+      for (auto& what : *kept)
+        if (rows.empty()) // deleted with its deliveries
+          recorded(what.x, {});
+        else
+          send(std::move(what), store_row{rows, 0}.text("secret"));
+    },
+    [this, kept](const caf::error& why) {
+      for (auto& what : *kept)
+        if (code_of(why) == errc::seal_broken)
+          finished(what.x, 0, to_string(errc::seal_broken));
+        else
+          recorded(what.x, {}); // The lease runs out and it is claimed again.
+    });
+}
+
+void dispatcher_state::send(outgoing what, const std::string& secret) {
+  auto& x = what.x;
+  x.began_at = self->clock().now();
   auto timestamp = parts.unix_time();
   fetch_request fetch;
   fetch.id = make_fetch_id(self->id(), ++fetches);
   fetch.timeout = webhooks::attempt_timeout;
   fetch.body_bytes_max = answer_bytes_max;
   fetch.message.method = "POST";
-  fetch.message.url = row.text("url");
-  fetch.message.body = row.text("body");
+  fetch.message.url = std::move(what.url);
   fetch.message.headers = {
     {"Content-Type", "application/json"},
     {"User-Agent", "Callboard/" + parts.settings->version},
-    {"webhook-id", id},
+    {"webhook-id", what.message},
     {"webhook-timestamp", std::to_string(timestamp)},
-    {"webhook-signature", webhooks::sign(row.text("secret"), id, timestamp, fetch.message.body)}};
+    {"webhook-signature", webhooks::sign(secret, what.message, timestamp, what.body)}};
+  fetch.message.body = std::move(what.body);
   self->request(parts.http, webhooks::attempt_timeout + client_grace, atom::fetch_v, fetch)
     .then([this, x](const http_response& answer) { finished(x, answer.status, {}); },
           [this, x](const caf::error& why) { finished(x, 0, to_string(code_of(why))); });

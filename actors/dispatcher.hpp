@@ -4,6 +4,7 @@
 #include <string>
 #include <unordered_map>
 #include <unordered_set>
+#include <vector>
 
 #include "actors/activity.hpp"
 #include "actors/interfaces.hpp"
@@ -37,9 +38,19 @@ struct dispatcher_state {
     caf::actor_clock::time_point began_at{};
   };
 
+  /// What was claimed and is to be sent.
+  struct outgoing {
+    attempt x;
+    std::string url;
+    std::string message;
+    std::string body;
+  };
+
   void claim();
   void claimed(const std::string& token, const store_rows& rows);
-  void send(const store_row& row, const std::string& token);
+  /// Sends what is due at one endpoint.
+  void open_secret(const std::string& endpoint, std::vector<outgoing> due);
+  void send(outgoing what, const std::string& secret);
   void finished(const attempt& x, int status, std::string problem);
   void recorded(const attempt& x, const std::string& code);
   /// Gives back what is under way.

@@ -28,6 +28,11 @@ struct dispatcher_fixture : node_fixture {
   dispatcher_fixture() {
     settings->version = "9";
     db->handlers["webhook/claim"] = [this](const store_call& call) { return claim(call); };
+    db->handlers["webhook/secret"] = [this](const store_call& call) -> result<store_rows> {
+      if (call.values.at(0).data == broken)
+        return make_problem(secret_problem, "no secret");
+      return one_row({{"id", call.values.at(0).data}, {"secret", std::string{secret}}});
+    };
     db->handlers["webhook/record"] = [this](const store_call& call) { return record(call); };
     db->handlers["webhook/release"] = [this](const store_call& call) { return release_all(call); };
     db->handlers["auth/version"] = [](const store_call&) { return one_row({{"version", "1"}}); };
@@ -48,7 +53,7 @@ struct dispatcher_fixture : node_fixture {
     auto lease = std::chrono::milliseconds{std::stoll(call.values.at(4).data)};
     std::map<std::string, std::size_t> taken;
     store_rows rows;
-    rows.columns = {"id", "url", "secret", "delivery_id", "attempts", "message_id", "body"};
+    rows.columns = {"id", "url", "delivery_id", "attempts", "message_id", "body"};
     for (auto& [id, x] : deliveries) {
       if (x.status != 'P' || x.next_at > now() || left_out.find(x.endpoint) != std::string::npos
           || taken[x.endpoint] == each || rows.size() == limit)
@@ -56,8 +61,8 @@ struct dispatcher_fixture : node_fixture {
       ++taken[x.endpoint];
       x.claim = call.values.at(3).data;
       x.next_at = now() + lease;
-      for (auto& text : {x.endpoint, x.url, std::string{secret}, id, std::to_string(x.attempts),
-                         "msg_" + id, std::string{body}}) {
+      for (auto& text :
+           {x.endpoint, x.url, id, std::to_string(x.attempts), "msg_" + id, std::string{body}}) {
         rows.cells.push_back(text);
         rows.nulls.push_back(0);
       }
@@ -103,6 +108,9 @@ struct dispatcher_fixture : node_fixture {
   static constexpr const char* body = R"({"event_type":"budget.topped_up"})";
   std::map<std::string, delivery> deliveries;
   std::string record_code = "ok";
+  /// The endpoint whose secret cannot be read, and why.
+  std::string broken;
+  errc secret_problem = errc::seal_broken;
 };
 
 } // namespace
@@ -195,6 +203,33 @@ BOOST_AUTO_TEST_CASE(whatever_is_no_success_is_a_failure_with_its_reason) {
     BOOST_TEST(deliveries.at(ids[i]).status == 'P');
   }
   BOOST_TEST(web->count("elsewhere") == 0u);
+}
+
+BOOST_AUTO_TEST_CASE(a_secret_that_cannot_be_opened_is_its_endpoints_failure_only) {
+  web->answer("x.test", {answer_json(200, "")});
+  broken = "bad";
+  auto ids = {add("bad"), add("bad"), add("good")};
+  auto it = start();
+  BOOST_TEST(web->requests.size() == 1u);
+  for (auto& id : ids) {
+    bool bad = deliveries.at(id).endpoint == "bad";
+    BOOST_TEST(deliveries.at(id).error == (bad ? "seal_broken" : ""));
+    BOOST_TEST(deliveries.at(id).status == (bad ? 'P' : 'S'));
+  }
+  BOOST_TEST(status(it).at("state").at("under_way") == 0);
+}
+
+BOOST_AUTO_TEST_CASE(a_store_that_goes_away_between_claim_and_secret_is_no_failure) {
+  web->answer("x.test", {answer_json(200, "")});
+  broken = "e1";
+  secret_problem = errc::store_unavailable;
+  auto id = add("e1");
+  start();
+  broken.clear();
+  pass(35s); // the lease runs out
+  BOOST_TEST(web->requests.size() == 1u);
+  BOOST_TEST(deliveries.at(id).attempts == 1);
+  BOOST_TEST(deliveries.at(id).status == 'S');
 }
 
 BOOST_AUTO_TEST_CASE(an_endpoint_that_never_answers_costs_its_time_limit_and_no_more) {

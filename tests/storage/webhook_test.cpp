@@ -13,7 +13,7 @@ namespace {
 /// What a claim brought.
 struct claimed {
   std::string delivery;
-  std::string secret;
+  std::string endpoint;
   std::string body;
   std::string message;
   std::int64_t attempts = 0;
@@ -54,7 +54,7 @@ struct webhook_fixture : wallet_fixture {
     std::vector<claimed> out;
     for (std::size_t i = 0; i < rows.size(); ++i) {
       store_row row{rows, i};
-      out.push_back({row.text("delivery_id"), row.text("secret"), row.text("body"),
+      out.push_back({row.text("delivery_id"), row.text("id"), row.text("body"),
                      row.text("message_id"), row.integer("attempts")});
     }
     return out;
@@ -91,10 +91,13 @@ BOOST_AUTO_TEST_CASE(a_claim_brings_all_that_a_delivery_needs) {
   publish(1);
   auto taken = claim(token);
   BOOST_REQUIRE(taken.size() == 1u);
-  BOOST_TEST(taken[0].secret == "whsec_" + id);
+  BOOST_TEST(taken[0].endpoint == id);
   BOOST_TEST(json::parse(taken[0].body).at("event_type") == "budget.topped_up");
   BOOST_TEST(taken[0].message.starts_with("msg_"));
   BOOST_TEST(taken[0].attempts == 0);
+  auto opened = run({{}, "webhook/secret", {store_value::text(id)}});
+  BOOST_TEST(store_row(opened, 0).text("secret") == "whsec_" + id);
+  BOOST_TEST(run({{}, "webhook/secret", {store_value::text(uuid4())}}).empty());
   BOOST_TEST(database.cell("SELECT strpos(encode(secret_sealed, 'escape'), 'whsec') FROM webhook")
              == "0");
 }

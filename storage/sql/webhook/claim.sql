@@ -5,8 +5,7 @@
 -- $3 endpoints to leave out, as an array literal of uuids
 -- $4 claim uuid, fresh
 -- $5 lease_ms
--- -> id (endpoint), platform_id, url, secret, delivery_id, attempts (so far), message_id,
---      event_type, body
+-- -> id (endpoint), url, delivery_id, attempts (so far), message_id, body
 WITH due AS (
   SELECT x.delivery FROM webhook w CROSS JOIN LATERAL (
     SELECT d.id AS delivery, d.next_at FROM webhook_delivery d
@@ -18,6 +17,5 @@ WITH due AS (
   UPDATE webhook_delivery d SET claim = $4::uuid, next_at = in_ms($5::bigint)
   FROM due WHERE d.id = due.delivery RETURNING d.*
 )
-SELECT w.id, w.platform_id, w.url, w.secret_sealed, t.id AS delivery_id, t.attempts,
-  'msg_' || o.id AS message_id, o.event_type, o.body
+SELECT w.id, w.url, t.id AS delivery_id, t.attempts, 'msg_' || o.id AS message_id, o.body
 FROM taken t JOIN webhook w ON w.id = t.webhook_id JOIN outbox o ON o.id = t.outbox_id
