@@ -132,6 +132,7 @@ void dispatcher_state::send(outgoing what, const std::string& secret) {
 void dispatcher_state::finished(const attempt& x, int status, std::string problem) {
   bool good = webhooks::is_taken(status);
   ++(good ? delivered_total : failed_total);
+  parts.metrics->count_webhook_attempt(good);
   if (!good && problem.empty())
     problem = "status_" + std::to_string(status);
   auto next = webhooks::delay_after(x.failed + 1);

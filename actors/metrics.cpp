@@ -90,6 +90,8 @@ struct node_metrics::families {
     counter(registry, "callboard_model_tokens_total", "Tokens by model and direction.");
   prometheus::Family<prometheus::Counter>& connects =
     counter(registry, "callboard_oauth_connects_total", "OAuth attempts by app and outcome.");
+  prometheus::Family<prometheus::Counter>& webhook_attempts =
+    counter(registry, "callboard_webhook_attempts_total", "Attempts to deliver events by outcome.");
   prometheus::Family<prometheus::Counter>& problems =
     counter(registry, "callboard_problems_total", "Problems by error code.");
 };
@@ -117,6 +119,10 @@ void node_metrics::count_turn(const std::string& model, const std::string& statu
 
 void node_metrics::count_connect(const std::string& app, std::string_view outcome) {
   families_->connects.Add({{"app", app}, {"outcome", std::string{outcome}}}).Increment();
+}
+
+void node_metrics::count_webhook_attempt(bool is_delivered) {
+  families_->webhook_attempts.Add({{"outcome", is_delivered ? "success" : "error"}}).Increment();
 }
 
 void node_metrics::log_problem(const request_id& id, const caf::error& problem) {

@@ -25,6 +25,8 @@ public:
                   std::int64_t output_tokens);
   /// An OAuth attempt ended; "connected" or a code of R77.
   void count_connect(const std::string& app, std::string_view outcome);
+  /// An attempt to deliver an event ended.
+  void count_webhook_attempt(bool is_delivered);
 
   /// Logs what went wrong with a request, with the detail that its client does not see.
   void log_problem(const request_id& id, const caf::error& problem);

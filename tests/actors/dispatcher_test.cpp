@@ -4,6 +4,7 @@
 #include <boost/test/unit_test.hpp>
 
 #include "actors/dispatcher.hpp"
+#include "actors/metrics.hpp"
 #include "core/webhooks/signature.hpp"
 #include "tests/support/node_fixture.hpp"
 
@@ -230,6 +231,17 @@ BOOST_AUTO_TEST_CASE(a_store_that_goes_away_between_claim_and_secret_is_no_failu
   BOOST_TEST(web->requests.size() == 1u);
   BOOST_TEST(deliveries.at(id).attempts == 1);
   BOOST_TEST(deliveries.at(id).status == 'S');
+}
+
+BOOST_AUTO_TEST_CASE(attempts_are_counted_by_outcome) {
+  web->answer("x.test", {answer_json(200, ""), answer_json(500, "")});
+  add("e1");
+  add("e2");
+  start();
+  auto text = parts.metrics->render();
+  for (auto* line : {R"(callboard_webhook_attempts_total{outcome="success"} 1)",
+                     R"(callboard_webhook_attempts_total{outcome="error"} 1)"})
+    BOOST_TEST(text.find(line) != std::string::npos, text);
 }
 
 BOOST_AUTO_TEST_CASE(an_endpoint_that_never_answers_costs_its_time_limit_and_no_more) {
