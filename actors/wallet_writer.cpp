@@ -36,6 +36,13 @@ constexpr std::size_t remembered_users_max = 10'000;
 /// Open holds listed for operators; what is beyond is placed all the same.
 constexpr std::size_t listed_holds_max = 100'000;
 
+/// Whether a statement was refused for what it says, so that of a batch each item had better go for
+/// itself: one bad one must not take the others with it.
+bool is_about_content(const caf::error& why) {
+  auto code = code_of(why);
+  return code == errc::internal || code == errc::invalid_field || code == errc::conflict;
+}
+
 } // namespace
 
 wallet_writer::wallet_writer(tenant_actor::pointer self, node_parts parts, platform_id platform)
@@ -169,8 +176,7 @@ void wallet_writer::not_reserved(const batch_of_holds& batch, const caf::error& 
   auto code = code_of(why);
   bool away = code == errc::store_unavailable || code == errc::timeout;
   for (auto& hold : batch) {
-    // One bad item spoils a batch: each for itself then.
-    if (batch.size() > 1 && !away && code != errc::shutting_down) {
+    if (batch.size() > 1 && is_about_content(why)) {
       run_reserve({hold});
       continue;
     }
@@ -460,10 +466,10 @@ void wallet_writer::run_bookings(std::vector<booking> items) {
       }
     },
     [this, batch](const caf::error& why) {
-      bool spoiled = batch->size() > 1 && code_of(why) == errc::internal;
+      bool spoiled = batch->size() > 1 && is_about_content(why);
       for (auto& x : *batch) {
         if (spoiled) {
-          run_bookings({std::move(x)}); // one bad item spoils a batch: each for itself then
+          run_bookings({std::move(x)});
           continue;
         }
         blocks_.booked(x.charge.block);
@@ -490,7 +496,7 @@ void wallet_writer::run_endings(std::vector<ending_hold> items) {
     endings_.done();
   };
   auto on_error = [this, batch](const caf::error& why) {
-    bool spoiled = batch->size() > 1 && code_of(why) == errc::internal;
+    bool spoiled = batch->size() > 1 && is_about_content(why);
     for (auto& x : *batch)
       if (spoiled)
         run_endings({std::move(x)});

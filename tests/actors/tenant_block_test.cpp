@@ -139,6 +139,36 @@ BOOST_AUTO_TEST_CASE(what_waits_for_its_booking_is_booked_when_the_tenant_ends) 
   BOOST_TEST(db->calls.back().statement == "block/return");
 }
 
+BOOST_AUTO_TEST_CASE(a_bad_item_does_not_keep_its_batch_from_the_ledger) {
+  warm();
+  for (auto code : {errc::internal, errc::invalid_field, errc::conflict}) {
+    db->calls.clear();
+    auto good = db->handlers["block/settle"];
+    db->handlers["block/settle"] = [&](const store_call& call) -> result<store_rows> {
+      if (call.values.at(0).data.find("bad") != std::string::npos)
+        return make_problem(code, "bad");
+      return good(call);
+    };
+    for (auto id : {"h1", "h2", "bad"})
+      unbox(admit(tool(id)));
+    db->held = {"block/settle"};
+    pass(1s);
+    auto first = self->request(tenant(), 60min, atom::settle_v, outcome("h1", true, 1500));
+    auto other = self->request(tenant(), 60min, atom::settle_v, outcome("h2", true, 1500));
+    auto bad = self->request(tenant(), 60min, atom::settle_v, outcome("bad", true, 1500));
+    sched.run();
+    db->held.clear();
+    release("block/settle");
+    BOOST_TEST(db->count("block/settle") == 4u); // h1; h2 with the bad one; each for itself
+    for (auto* x : {&first, &other})
+      x->receive([](const receipt& paid) { BOOST_TEST(paid.charged.value == 1500); },
+                 [](const caf::error& why) { BOOST_ERROR(caf::to_string(why)); });
+    bad.receive([](const receipt&) { BOOST_ERROR("booked"); },
+                [&](const caf::error& why) { BOOST_TEST((code_of(why) == code)); });
+    db->handlers["block/settle"] = good;
+  }
+}
+
 BOOST_AUTO_TEST_CASE(nothing_is_answered_before_its_booking_is_durable) {
   warm();
   unbox(admit(tool("h1")));
