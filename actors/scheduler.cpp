@@ -2,6 +2,7 @@
 
 #include <caf/actor_system.hpp>
 #include <caf/actor_system_config.hpp>
+#include <caf/detail/set_thread_name.hpp>
 
 namespace callboard {
 
@@ -13,7 +14,10 @@ caf::actor_system::module* scheduler::make(caf::actor_system& system, caf::detai
 
 void scheduler::start() {
   super::start();
-  timer_ = std::thread{[this] { clock_.run(); }};
+  timer_ = std::thread{[this] {
+    caf::detail::set_thread_name("request_clock");
+    clock_.run();
+  }};
 }
 
 void scheduler::stop() {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include <caf/detail/set_thread_name.hpp>
+
 namespace callboard {
 namespace {
 
@@ -66,6 +68,7 @@ void fetch_engine::cancel(fetch_id id) {
 }
 
 void fetch_engine::run() {
+  caf::detail::set_thread_name("http_client");
   while (take_orders()) {
     watch_.act();
     flush_streams();

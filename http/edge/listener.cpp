@@ -7,6 +7,7 @@
 
 #include <poll.h>
 
+#include <caf/detail/set_thread_name.hpp>
 #include <restinio/all.hpp>
 #include <restinio/tls.hpp>
 
@@ -217,6 +218,7 @@ public:
     server_->open_sync();
     tick();
     thread_ = std::thread{[this] {
+      caf::detail::set_thread_name("edge");
       core_->io.run();
       ended_.set_value();
     }};
