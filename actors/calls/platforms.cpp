@@ -42,9 +42,13 @@ settings_fields read_settings(field_reader& outer) {
   if (!object)
     return x;
   field_reader fields{*object};
-  // A percentage has the form of an amount: six exact decimals; 20 percent are 200,000 ppm.
-  if (auto percent = fields.usd("markup_percentage", {0}, markup_percent_max))
+  // A percentage has the form of an amount; 20 percent are 200,000 ppm, and there is nothing below
+  // one ppm.
+  if (auto percent = fields.usd("markup_percentage", {0}, markup_percent_max)) {
     x.markup_ppm = store_value::integer(percent->value / 100);
+    if (percent->value % 100 != 0)
+      fields.refuse("markup_percentage", "must have at most four decimals.");
+  }
   if (auto strict = fields.boolean("strict"))
     x.strict = store_value::boolean(*strict);
   if (auto free_calls = fields.integer("free_calls_per_month", -1, 1'000'000'000))

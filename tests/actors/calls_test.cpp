@@ -305,6 +305,8 @@ BOOST_AUTO_TEST_CASE(bad_bodies_are_422_and_name_the_field) {
     {endpoint::platform_patch, R"({"name":""})", "name"},
     {endpoint::platform_patch, R"({"settings":{"markup_percentage":-1}})",
      "settings.markup_percentage"},
+    {endpoint::platform_patch, R"({"settings":{"markup_percentage":"12.34567"}})",
+     "settings.markup_percentage"},
     {endpoint::wallet_topup, R"({})", "amount"},
     {endpoint::wallet_topup, R"({"amount":0})", "amount"},
     {endpoint::wallet_topup, R"({"amount":"1.0000001"})", "amount"},
