@@ -24,8 +24,9 @@ constexpr auto retry_max = 500ms;
 /// left by an earlier process is replayed.
 constexpr auto watch_interval = 1s;
 
-/// INTERNAL: `run` the waiting calls, `tick` look after the connection.
-using lane_actor = store_actor::extend<caf::reacts_to<atom::run>, caf::reacts_to<atom::tick>>;
+/// INTERNAL: `run` the waiting calls, `tick` look after the connection if that is the latest order.
+using lane_actor =
+  store_actor::extend<caf::reacts_to<atom::run>, caf::reacts_to<atom::tick, std::uint64_t>>;
 
 using promise = caf::typed_response_promise<store_rows>;
 
@@ -50,6 +51,8 @@ struct lane_state {
   caf::result<store_rows> take(const store_call& call);
   void run_batch();
   void tick();
+  /// Looks after the connection then and not at the time that was ordered before.
+  void order_tick(std::chrono::milliseconds after);
   caf::result<std::int64_t> status();
   void shut_down();
 
@@ -67,6 +70,7 @@ struct lane_state {
   std::unique_ptr<journal> waiting_room;
   std::deque<waiting_call> queue;
   bool batch_ordered = false;
+  std::uint64_t ticks_ordered = 0;
   bool up = false;
   bool stopping = false;
   std::chrono::milliseconds retry_after{retry_first};
@@ -162,7 +166,11 @@ void lane_state::lost() {
     refuse(item, make_problem(errc::store_unavailable, "The database is not available."));
   queue.clear();
   retry_after = retry_first;
-  self->delayed_send(self, retry_after, atom::tick_v);
+  order_tick(retry_after);
+}
+
+void lane_state::order_tick(std::chrono::milliseconds after) {
+  self->delayed_send(self, after, atom::tick_v, ++ticks_ordered);
 }
 
 void lane_state::tick() {
@@ -179,15 +187,15 @@ void lane_state::tick() {
       lost();
       return;
     }
-    self->delayed_send(self, watch_interval, atom::tick_v);
+    order_tick(watch_interval);
     return;
   }
   if (recover()) {
     up = true;
-    self->delayed_send(self, watch_interval, atom::tick_v);
+    order_tick(watch_interval);
     return;
   }
-  self->delayed_send(self, retry_after, atom::tick_v);
+  order_tick(retry_after);
   retry_after = std::min<std::chrono::milliseconds>(retry_after * 2, retry_max);
 }
 
@@ -272,7 +280,10 @@ lane_actor::behavior_type lane(lane_actor::stateful_pointer<lane_state> self, la
     },
     [self](atom::status) -> caf::result<std::int64_t> { return self->state.status(); },
     [self](atom::run) { self->state.run_batch(); },
-    [self](atom::tick) { self->state.tick(); },
+    [self](atom::tick, std::uint64_t order) {
+      if (order == self->state.ticks_ordered)
+        self->state.tick();
+    },
   };
 }
 
