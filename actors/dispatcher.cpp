@@ -27,9 +27,9 @@ constexpr std::size_t endpoint_attempts_max = 4;
 /// What the HTTP client may take beyond the time limit of an attempt.
 constexpr auto client_grace = std::chrono::seconds{5};
 
-/// How long a claim lasts: an attempt, its record, and some time to spare.
+/// How long a claim lasts: its secret, an attempt, its record, and some time to spare.
 constexpr std::chrono::milliseconds lease =
-  webhooks::attempt_timeout + client_grace + limits::store_timeout + std::chrono::seconds{5};
+  webhooks::attempt_timeout + client_grace + limits::store_timeout * 2 + std::chrono::seconds{5};
 
 /// Nobody reads what an endpoint answers; its status counts.
 constexpr std::uint64_t answer_bytes_max = 64u * 1024;

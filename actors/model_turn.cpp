@@ -109,7 +109,8 @@ void model_turn::repeat() {
                                    "Use another Idempotency-Key."));
       admitting_ = false;
       then_.admitted({});
-      then_.repeated(store_row{rows, 0}.text("body"));
+      auto repeated = std::move(then_.repeated); // the next turn replaces then_ meanwhile
+      repeated(row.text("body"));
     },
     [this](const caf::error& x) { refuse(x); });
 }
