@@ -71,7 +71,7 @@ void model_turn::admit(const tenant_actor& tenant) {
   what.counted_tokens =
     order_.input_tokens_estimate + std::min(order_.output_tokens_max, output_tokens_guess);
   hold_ = what.id;
-  self_->request(tenant_, limits::store_timeout * 2, atom::admit_v, what)
+  self_->request(tenant_, limits::money_timeout, atom::admit_v, what)
     .then([this](const hold_ticket& ticket) { take_ticket(ticket); },
           [this](caf::error& x) { refuse(store_error(std::move(x))); });
 }
@@ -163,7 +163,7 @@ void model_turn::settle(const result_of_turn& outcome,
     what.counted = std::exchange(counted_, {});
   }
   parts_.metrics->count_turn(model_.slug, outcome.status, usage.input, usage.output);
-  self_->request(tenant_, limits::store_timeout * 2, atom::settle_v, what)
+  self_->request(tenant_, limits::money_timeout, atom::settle_v, what)
     .then(
       [this, done](const receipt& paid) {
         crash_point("turn_settled");

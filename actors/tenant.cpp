@@ -14,85 +14,103 @@ constexpr auto price_fresh_for = std::chrono::seconds{1};
 /// Prices and models kept; each is a few hundred bytes.
 constexpr std::size_t price_entries_max = 1000;
 
+/// An answer that comes so close to the end of its asker's patience may be too late on arrival.
+constexpr auto late_margin = std::chrono::milliseconds{500};
+
 } // namespace
 
 caf::result<hold_ticket> tenant_state::admit(const admission& what) {
   if (admissions.size() >= limits::lane_queue_max)
     return make_problem(errc::over_limit, "Too many requests of this platform are waiting.");
   auto promise = self->make_response_promise<hold_ticket>();
-  auto number = admissions.add(promise);
+  auto x =
+    std::make_shared<candidate>(candidate{what, admissions.add(promise), self->clock().now(), {}});
   if (rates->is_ready_for(what))
-    count_then_admit(what, number);
+    count_then_admit(x);
   else
-    rates->learn(what, [this, what, number](const caf::error& problem) {
+    rates->learn(what, [this, x](const caf::error& problem) {
       if (problem)
-        admissions.deliver(number, problem);
+        admissions.deliver(x->promise, problem);
       else
-        count_then_admit(what, number);
+        count_then_admit(x);
     });
   return promise;
 }
 
-void tenant_state::count_then_admit(const admission& what,
-                                    promise_book<hold_ticket>::number promise) {
+void tenant_state::count_then_admit(const candidate_ptr& x) {
   hold_ticket noted;
-  if (auto refusal = rates->count(what, noted))
-    return admissions.deliver(promise, refusal);
-  count_ptr counted;
+  if (auto refusal = rates->count(x->what, noted))
+    return admissions.deliver(x->promise, refusal);
   if (noted.counted.requests > 0 || noted.counted.tokens > 0)
-    counted = std::make_shared<count>(count{what.end_user, noted});
-  if (what.kind == hold_kind::llm)
-    place(what, {}, promise, counted);
+    x->counted = std::make_shared<count>(count{x->what.end_user, noted});
+  if (x->what.kind == hold_kind::llm)
+    place(x, {});
   else
-    price_then_admit(std::make_shared<pricing>(pricing{what, promise, counted}));
+    price_then_admit(x);
 }
 
-void tenant_state::price_then_admit(const pricing_ptr& call) {
-  auto& tool = call->what.subject;
-  if (auto i = tool_prices.find(tool);
+void tenant_state::price_then_admit(const candidate_ptr& x) {
+  auto& tool = x->what.subject;
+  auto key = tool + '\n' + x->what.app; // two servers may have a tool of that name
+  if (auto i = tool_prices.find(key);
       i != tool_prices.end() && self->clock().now() < i->second.fresh_until) {
-    return admit_at(call, i->second);
+    return admit_at(x, i->second);
   }
   query(
     self, args.parts.store, {}, "tool_price/find",
-    {store_value::text(tool), store_value::text(call->what.app)},
-    [this, call](store_rows& rows) {
+    {store_value::text(tool), store_value::text(x->what.app)},
+    [this, x, key](store_rows& rows) {
       if (rows.empty()) // never silently free (I22, I24)
-        return answer(call->promise, call->counted,
+        return answer(x,
                       make_problem(errc::internal, "the tool has no price, not even a global one"));
       store_row row{rows, 0};
       if (tool_prices.size() >= price_entries_max)
         tool_prices.clear();
-      auto& price = tool_prices[call->what.subject];
+      auto& price = tool_prices[key];
       price = {{row.integer("price")}, row.text("price_id"), self->clock().now() + price_fresh_for};
-      admit_at(call, price);
+      admit_at(x, price);
     },
-    [this, call](caf::error x) { answer(call->promise, call->counted, std::move(x)); });
+    [this, x](caf::error why) { answer(x, std::move(why)); });
 }
 
-void tenant_state::admit_at(const pricing_ptr& call, const cached_price& price) {
-  call->what.amount = price.amount;
-  place(call->what, price.id, call->promise, call->counted);
+void tenant_state::admit_at(const candidate_ptr& x, const cached_price& price) {
+  x->what.amount = price.amount;
+  place(x, price.id);
 }
 
-void tenant_state::place(const admission& what, const std::string& price_id,
-                         promise_book<hold_ticket>::number promise, const count_ptr& counted) {
-  money->admit(what, price_id, [this, promise, counted](result<hold_ticket> ticket) {
-    answer(promise, counted, std::move(ticket));
-  });
+void tenant_state::place(const candidate_ptr& x, const std::string& price_id) {
+  money->admit(x->what, price_id,
+               [this, x](result<hold_ticket> ticket) { answer(x, std::move(ticket)); });
 }
 
-void tenant_state::answer(promise_book<hold_ticket>::number promise, const count_ptr& counted,
-                          result<hold_ticket> ticket) {
+void tenant_state::answer(const candidate_ptr& x, result<hold_ticket> ticket) {
+  bool is_late = self->clock().now() - x->at >= limits::money_timeout - late_margin;
+  if (ticket && is_late) {
+    give_back(x, *ticket);
+    ticket = make_problem(errc::timeout, "The database took too long.");
+  }
   // Nothing happens for what was refused, and what happened before was counted before.
   bool happens = ticket && (ticket->existed == 0 || ticket->existed == 'P');
-  if (counted && !happens) {
-    rates->give_back(counted->user, counted->noted.counted);
-  } else if (counted) {
-    ticket->counted = counted->noted.counted;
-    ticket->limits = counted->noted.limits;
+  if (x->counted && !happens) {
+    rates->give_back(x->counted->user, x->counted->noted.counted);
+  } else if (x->counted) {
+    ticket->counted = x->counted->noted.counted;
+    ticket->limits = x->counted->noted.limits;
   }
-  admissions.deliver(promise, std::move(ticket));
+  admissions.deliver(x->promise, std::move(ticket));
+}
+
+void tenant_state::give_back(const candidate_ptr& x, const hold_ticket& ticket) {
+  // One that existed under a key belongs to another try.
+  if (ticket.existed != 0 && (ticket.existed != 'P' || x->what.durable))
+    return;
+  settlement what;
+  what.id = ticket.id;
+  what.charge = false;
+  what.request_type = x->what.kind == hold_kind::llm ? "response" : "mcp_tool";
+  what.status = "error";
+  what.error_message = "The database took too long.";
+  money->settle(what, [](const result<receipt>&) {});
 }
 
 caf::result<receipt> tenant_state::settle(const settlement& what) {

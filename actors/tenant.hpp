@@ -31,13 +31,14 @@ struct tenant_state {
   /// Null when nothing was counted.
   using count_ptr = std::shared_ptr<count>;
 
-  /// A tool call whose price is looked up.
-  struct pricing {
+  /// An admission under way.
+  struct candidate {
     admission what;
     promise_book<hold_ticket>::number promise = 0;
+    caf::actor_clock::time_point at{};
     count_ptr counted;
   };
-  using pricing_ptr = std::shared_ptr<pricing>;
+  using candidate_ptr = std::shared_ptr<candidate>;
 
   /// A price with the moment until which it may be used without asking again.
   struct cached_price {
@@ -51,13 +52,13 @@ struct tenant_state {
   };
 
   caf::result<hold_ticket> admit(const admission& what);
-  void count_then_admit(const admission& what, promise_book<hold_ticket>::number promise);
-  void price_then_admit(const pricing_ptr& call);
-  void admit_at(const pricing_ptr& call, const cached_price& price);
-  void place(const admission& what, const std::string& price_id,
-             promise_book<hold_ticket>::number promise, const count_ptr& counted);
-  void answer(promise_book<hold_ticket>::number promise, const count_ptr& counted,
-              result<hold_ticket> ticket);
+  void count_then_admit(const candidate_ptr& x);
+  void price_then_admit(const candidate_ptr& x);
+  void admit_at(const candidate_ptr& x, const cached_price& price);
+  void place(const candidate_ptr& x, const std::string& price_id);
+  void answer(const candidate_ptr& x, result<hold_ticket> ticket);
+  /// Nobody waits for it any more: gives back what it took.
+  void give_back(const candidate_ptr& x, const hold_ticket& ticket);
   caf::result<receipt> settle(const settlement& what);
   caf::result<model_info> find_model(const std::string& slug);
   void find_default_model(std::int64_t markup_ppm, promise_book<model_info>::number promise);
@@ -73,6 +74,7 @@ struct tenant_state {
   promise_book<hold_ticket> admissions;
   promise_book<receipt> settlements;
   promise_book<model_info> model_questions;
+  /// By "<tool>\n<app>".
   std::unordered_map<std::string, cached_price> tool_prices;
   std::unordered_map<std::string, cached_model> models;
 };

@@ -130,7 +130,7 @@ void tool_call_state::admit() {
   what.durable = job.keyed;
   what.ttl = hold_ttl;
   what.counted_requests = job.is_request ? 1 : 0;
-  self->request(tenant, limits::store_timeout * 2, atom::admit_v, std::move(what))
+  self->request(tenant, limits::money_timeout, atom::admit_v, std::move(what))
     .then([this](const hold_ticket& ticket) { take_ticket(ticket); },
           [this](caf::error& x) { fail(store_error(std::move(x))); });
 }
@@ -290,7 +290,7 @@ void tool_call_state::settle(connectors::outcome outcome) {
   if (job.keyed && seen.counts)
     what.result = outcome_text(seen);
   crash_point("tool_answered");
-  self->request(tenant, limits::store_timeout * 2, atom::settle_v, std::move(what))
+  self->request(tenant, limits::money_timeout, atom::settle_v, std::move(what))
     .then(
       [this](const receipt& paid) {
         crash_point("tool_settled");

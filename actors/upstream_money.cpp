@@ -16,7 +16,7 @@ namespace {
 
 /// A hold outlives its call surely, and the call's node not by much: only then is it given up.
 constexpr std::chrono::milliseconds hold_ttl =
-  upstream_limits::call_time_max + limits::store_timeout * 2 + std::chrono::seconds{30};
+  upstream_limits::call_time_max + limits::money_timeout + std::chrono::seconds{30};
 
 admission admission_for(const relay_request& request, const std::string& tool_text, int tries) {
   admission what;
@@ -45,8 +45,9 @@ void upstream_state::admit(call_id id) {
   with_tenant(
     self, args.parts, args.platform,
     [this, id, what](const tenant_actor& tenant) {
-      self->request(tenant, limits::store_timeout * 2, atom::admit_v, what)
-        .then([this, id, tenant](const hold_ticket& ticket) { take_ticket(id, tenant, ticket); },
+      self->request(tenant, limits::money_timeout, atom::admit_v, what)
+        .then([this, id, tenant, keyed = what.durable](
+                const hold_ticket& ticket) { take_ticket(id, tenant, ticket, keyed); },
               [this, id](caf::error& why) { fail(id, store_error(std::move(why))); });
     },
     [this, id](const caf::error& why) { fail(id, why); });
@@ -99,7 +100,7 @@ void upstream_state::give_back(const tenant_actor& tenant, const hold_ticket& ho
   what.request_type = "mcp_tool";
   what.status = "error";
   what.error_message = "The call was cancelled.";
-  self->request(tenant, limits::store_timeout * 2, atom::settle_v, what)
+  self->request(tenant, limits::money_timeout, atom::settle_v, what)
     .then([](const receipt&) {},
           [this](const caf::error& why) { args.parts.metrics->log_problem({"upstream"}, why); });
 }
@@ -120,7 +121,7 @@ void upstream_state::settle(call_id id, bool charge, const std::string& error_te
   // PostgreSQL refuses half a character, and with it the settlement.
   what.error_message =
     std::string{connectors::cut_text(error_text, upstream_limits::log_text_bytes_max)};
-  self->request(x.tenant, limits::store_timeout * 2, atom::settle_v, what)
+  self->request(x.tenant, limits::money_timeout, atom::settle_v, what)
     .then(
       [this, id, then](const receipt& paid) {
         if (auto found = calls.find(id); found != calls.end())

@@ -51,6 +51,13 @@ inline constexpr auto connect_timeout = 5s;
 
 /// A request to a store lane; above PostgreSQL's statement_timeout of 2 s.
 inline constexpr auto store_timeout = 5s;
+
+/// Whoever asks for a hold, or to have one ended, waits that long: two statements as a rule.
+inline constexpr auto money_timeout = store_timeout * 2;
+
+/// The hold of a call to a tool of ours outlives the call surely, and its node not by much: only
+/// then is it given up.
+inline constexpr auto tool_hold_ttl = tool_call_timeout + money_timeout + 30s;
 /// A request between two local actors that does no I/O of its own.
 inline constexpr auto actor_timeout = 5s;
 

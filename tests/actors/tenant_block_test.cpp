@@ -357,5 +357,57 @@ BOOST_AUTO_TEST_CASE(turns_that_wait_for_one_round_trip_go_together) {
   c.receive([](const hold_ticket&) { BOOST_ERROR("admitted"); },
             [](const caf::error& x) { BOOST_TEST((code_of(x) == errc::budget_exhausted)); });
 }
+BOOST_AUTO_TEST_CASE(a_hold_that_was_surely_not_placed_is_not_voided) {
+  warm();
+  db->refuse("wallet/reserve", errc::timeout); // PostgreSQL has undone it
+  BOOST_TEST((code_of(admit(turn("h1")).error()) == errc::timeout));
+  BOOST_TEST(db->count("wallet/resolve") == 0u);
+}
+
+BOOST_AUTO_TEST_CASE(the_hold_of_an_earlier_try_is_not_voided_by_a_later_one) {
+  warm();
+  auto keyed = tool("h1");
+  keyed.durable = true;
+  unbox(admit(keyed));
+  db->refuse("wallet/reserve", errc::store_unavailable);
+  BOOST_TEST((code_of(admit(keyed).error()) == errc::store_unavailable));
+  BOOST_TEST(db->count("wallet/resolve") == 0u);
+}
+
+BOOST_AUTO_TEST_CASE(what_is_admitted_too_late_is_given_back) {
+  warm();
+  auto refused_late = [this](const admission& what, const std::string& last) {
+    pass(2s); // the price is to be asked for
+    db->held = {"tool_price/find", last};
+    auto answer = self->request(tenant(), 60min, atom::admit_v, what);
+    sched.run();
+    pass(4900ms);
+    release("tool_price/find");
+    pass(4900ms);
+    db->held.clear();
+    release(last);
+    answer.receive([](const hold_ticket&) { BOOST_ERROR("admitted"); },
+                   [](const caf::error& why) { BOOST_TEST((code_of(why) == errc::timeout)); });
+  };
+  auto keyed = tool("h1");
+  keyed.durable = true;
+  refused_late(keyed, "wallet/reserve");
+  auto undo = db->only("wallet/resolve");
+  BOOST_TEST(undo.values.at(0).data == "h1");
+  BOOST_TEST(undo.values.at(1).data == "V");
+  // Of a block it is taken in memory and put back there.
+  refused_late(tool("h2"), "block/reserve");
+  auto report = json::parse(unbox(ask<std::string>(tenant(), atom::status_v)));
+  BOOST_TEST(report.at("state").at("open_block_calls") == 0);
+  // What another try has placed is not touched.
+  db->calls.clear();
+  db->handlers["wallet/reserve"] = [](const store_call&) {
+    return one_row({{"code", "exists"}, {"free", "f"}, {"amount", "1500"}, {"status", "P"}});
+  };
+  keyed.id = {"h3"};
+  refused_late(keyed, "wallet/reserve");
+  BOOST_TEST(db->count("wallet/resolve") == 0u);
+}
+
 
 BOOST_AUTO_TEST_SUITE_END()

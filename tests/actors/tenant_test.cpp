@@ -90,6 +90,22 @@ BOOST_AUTO_TEST_CASE(a_changed_price_is_seen_after_a_second) {
   BOOST_TEST(db->calls_of("wallet/reserve").back().values.at(13).data == "10");
 }
 
+BOOST_AUTO_TEST_CASE(tools_of_one_name_have_the_price_of_their_own_app) {
+  db->handlers["tool_price/find"] = [](const store_call& call) {
+    auto price = call.values.at(1).data == "github" ? "1000" : "2000";
+    return one_row({{"price_id", "9"}, {"price", price}, {"scope", "app"}});
+  };
+  auto here = tool("h1");
+  auto there = tool("h2");
+  there.app = "docs";
+  unbox(admit(here));
+  unbox(admit(there));
+  auto reserved = db->calls_of("wallet/reserve");
+  BOOST_REQUIRE(reserved.size() == 2u);
+  BOOST_TEST(reserved[0].values.at(5).data == "1000");
+  BOOST_TEST(reserved[1].values.at(5).data == "2000");
+}
+
 BOOST_AUTO_TEST_CASE(a_tool_without_any_price_is_refused_not_free) {
   db->answer_empty("tool_price/find");
   BOOST_TEST((code_of(admit(tool("h1")).error()) == errc::internal));
