@@ -20,10 +20,6 @@ namespace {
 constexpr auto resend_delay = std::chrono::milliseconds{300};
 constexpr auto resend_wait_max = std::chrono::seconds{2};
 
-/// A hold outlives its call surely, and the call's node not by much: only then is it given up.
-constexpr std::chrono::milliseconds hold_ttl =
-  limits::tool_call_timeout + limits::store_timeout * 2 + std::chrono::seconds{30};
-
 /// Of an error that much goes into the log row.
 constexpr std::size_t log_text_bytes_max = 500;
 
@@ -128,7 +124,8 @@ void tool_call_state::admit() {
   what.app = job.app;
   what.request = job.request;
   what.durable = job.keyed;
-  what.ttl = hold_ttl;
+  what.by_platform = job.who.kind == key_kind::platform;
+  what.ttl = limits::tool_hold_ttl;
   what.counted_requests = job.is_request ? 1 : 0;
   self->request(tenant, limits::money_timeout, atom::admit_v, std::move(what))
     .then([this](const hold_ticket& ticket) { take_ticket(ticket); },

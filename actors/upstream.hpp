@@ -225,7 +225,7 @@ struct upstream_state {
   // -- money (upstream_money.cpp) --------------------------------------------
 
   void admit(call_id id);
-  void take_ticket(call_id id, const tenant_actor& tenant, const hold_ticket& ticket);
+  void take_ticket(call_id id, const tenant_actor& tenant, const hold_ticket& ticket, bool keyed);
   void repeat(call_id id);
   void give_back(const tenant_actor& tenant, const hold_ticket& hold);
   /// `kept` is what a repetition of a keyed call shall give.

@@ -53,12 +53,12 @@ void upstream_state::admit(call_id id) {
     [this, id](const caf::error& why) { fail(id, why); });
 }
 
-void upstream_state::take_ticket(call_id id, const tenant_actor& tenant,
-                                 const hold_ticket& ticket) {
+void upstream_state::take_ticket(call_id id, const tenant_actor& tenant, const hold_ticket& ticket,
+                                 bool keyed) {
   auto* x = find(id);
-  bool keyed = x && x->request.keyed;
-  if (!x) { // cancelled meanwhile
-    give_back(tenant, ticket);
+  if (!x) {                            // cancelled meanwhile
+    if (ticket.existed == 0 || !keyed) // else it is the hold of another try
+      give_back(tenant, ticket);
   } else if (ticket.existed == 0 || (ticket.existed == 'P' && !keyed)) {
     // Without a key, a pending one is our own: the lane repeats a commit that it is in doubt about.
     x->hold = ticket;

@@ -22,10 +22,10 @@ constexpr std::size_t batch_items_max = 128;
 constexpr auto company_wait = std::chrono::milliseconds{1};
 
 /// A block is drawn from that long after it was made or grew, and lasts until every call that was
-/// admitted from it has surely ended. After the death of a node its rest is locked that long.
+/// admitted from it has surely ended; a call that may last longer takes a hold of its own. After
+/// the death of a node its rest is locked that long.
 constexpr auto block_usable_for = std::chrono::seconds{60};
-constexpr std::chrono::milliseconds block_ttl =
-  block_usable_for + limits::tool_call_timeout + std::chrono::seconds{45};
+constexpr std::chrono::milliseconds block_ttl = block_usable_for + limits::tool_hold_ttl;
 
 /// A block that nobody drew from for that long goes back; other nodes may need the money.
 constexpr auto block_idle_for = std::chrono::seconds{1};
@@ -60,7 +60,9 @@ void wallet_writer::admit(const admission& what, const std::string& price_id, on
   hold->price_id = price_id;
   hold->done = std::move(done);
   with_epoch(hold, [this, hold] {
-    if (hold->what.kind == hold_kind::mcp && !hold->what.durable && hold->what.amount.value > 0)
+    auto& call = hold->what;
+    if (call.kind == hold_kind::mcp && !call.durable && call.amount.value > 0
+        && call.ttl <= limits::tool_hold_ttl)
       admit_call(hold);
     else
       reserve(hold);
@@ -173,15 +175,15 @@ void wallet_writer::take_answer(const pending_ptr& hold, const store_row& row) {
 }
 
 void wallet_writer::not_reserved(const batch_of_holds& batch, const caf::error& why) {
-  auto code = code_of(why);
-  bool away = code == errc::store_unavailable || code == errc::timeout;
+  bool in_doubt = code_of(why) == errc::store_unavailable;
   for (auto& hold : batch) {
     if (batch.size() > 1 && is_about_content(why)) {
       run_reserve({hold});
       continue;
     }
-    // In doubt: what may have been placed is given back as soon as PostgreSQL is there.
-    if (away)
+    // What may have been placed is given back as soon as PostgreSQL is there; but not the hold of
+    // an earlier try under the same key, whose work is under way.
+    if (in_doubt && !open_holds_.contains(hold->what.id))
       query(
         self_, parts_.store, platform_, "wallet/resolve",
         {store_value::text(hold->what.id.value), store_value::text("V"), store_value::integer(0),

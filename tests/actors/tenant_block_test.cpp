@@ -202,6 +202,15 @@ BOOST_AUTO_TEST_CASE(free_calls_durable_calls_and_turns_take_a_hold_of_their_own
   BOOST_TEST(db->count("block/reserve") == 0u);
 }
 
+BOOST_AUTO_TEST_CASE(a_call_that_may_outlast_its_block_takes_a_hold_of_its_own) {
+  warm();
+  auto long_one = tool("h1");
+  long_one.ttl = limits::tool_hold_ttl + 1ms;
+  unbox(admit(long_one));
+  BOOST_TEST(db->count("wallet/reserve") == 1u);
+  BOOST_TEST(db->count("block/reserve") == 0u);
+}
+
 BOOST_AUTO_TEST_CASE(the_call_that_crosses_the_end_takes_a_hold_of_its_own) {
   available = "700";
   warm();

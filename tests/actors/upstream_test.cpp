@@ -430,7 +430,9 @@ BOOST_AUTO_TEST_CASE(a_keyed_call_that_was_paid_for_is_answered_again_without_th
   db->handlers["wallet/reserve"] = [](const store_call&) {
     return one_row({{"code", "exists"}, {"free", "f"}, {"amount", "1500"}, {"status", "S"}});
   };
-  db->answer("hold/result", {{"body", R"({"resultType":"complete","content":[]})"}, {"free", "f"}});
+  db->answer(
+    "hold/result",
+    {{"body", R"({"resultType":"complete","content":[]})"}, {"free", "f"}, {"charged", "1500"}});
   relay(x);
   BOOST_TEST(said->results[1] == R"({"resultType":"complete","content":[]})");
   BOOST_TEST(server->count("tools/call") == 0u);
@@ -458,3 +460,5 @@ BOOST_AUTO_TEST_CASE(a_model_uses_a_remote_tool_by_server_label) {
 }
 
 BOOST_AUTO_TEST_SUITE_END()
+  BOOST_TEST(said->bills[1].repeated);
+  BOOST_TEST(said->bills[1].charged.value == 1500);
