@@ -67,6 +67,7 @@ void model_turn::admit(const tenant_actor& tenant) {
                                              {"output", model_.price.output_per_million.value},
                                              {"markup_ppm", model_.markup_ppm}});
   what.durable = order_.keyed;
+  what.by_platform = who_.kind == key_kind::platform;
   what.counted_requests = order_.number == 1 ? 1 : 0;
   what.counted_tokens =
     order_.input_tokens_estimate + std::min(order_.output_tokens_max, output_tokens_guess);

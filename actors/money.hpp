@@ -41,6 +41,8 @@ struct admission {
   /// The hold must be in PostgreSQL before the work begins, so that a retry after a crash finds it:
   /// keyed requests. Turns always are; other tool calls may be admitted in memory.
   bool durable = false;
+  /// Asked for with a key of the platform, which may see what its wallet holds.
+  bool by_platform = false;
   /// What it uses of the end user's rate limits (I35): a client's request counts once, with its
   /// first step; later steps are counted by their tokens and never refused.
   std::int64_t counted_requests = 0;
@@ -52,7 +54,7 @@ template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, admission& x) {
   return f(caf::meta::type_name("callboard::admission"), x.id, x.request_hash, x.kind, x.end_user,
            x.amount, x.subject, x.app, x.request, x.loop, x.turn, x.turns_max, x.prices, x.ttl,
-           x.durable, x.counted_requests, x.counted_tokens);
+           x.durable, x.by_platform, x.counted_requests, x.counted_tokens);
 }
 
 /// A placed hold.

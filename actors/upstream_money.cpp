@@ -30,6 +30,7 @@ admission admission_for(const relay_request& request, const std::string& tool_te
   what.app = request.app;
   what.request = request.request;
   what.durable = request.keyed;
+  what.by_platform = request.who.kind == key_kind::platform;
   what.ttl = hold_ttl;
   what.counted_requests = request.within_loop ? 0 : 1;
   return what;

@@ -18,10 +18,11 @@ json::value text_or_null(const std::string& x) {
   return x.empty() ? json::value(nullptr) : json::value(x);
 }
 
-/// What a refusal for want of money tells beside its text (C27).
-std::string figures(const admission& what, const store_row& row) {
+/// What a refusal for want of money tells beside its text (C27). End users see what is left of
+/// their budget, but not what their platform's wallet holds.
+std::string figures(const admission& what, const store_row& row, bool of_wallet) {
   json::object out{{"required_usd", format_usd(what.amount)}};
-  if (row.maybe_text("remaining"))
+  if (row.maybe_text("remaining") && (!of_wallet || what.by_platform))
     out["remaining_usd"] = format_usd({row.integer("remaining")});
   if (auto at = row.maybe_text("resets_at"))
     out["resets_at"] = *at;
@@ -47,8 +48,17 @@ json::object log_of(const settlement& x) {
 caf::error refusal(const admission& what, const store_row& row) {
   auto code = row.text("code");
   auto money = [&](errc x, const char* text) {
-    return with_details(make_problem(x, text), figures(what, row));
+    return with_details(make_problem(x, text), figures(what, row, x == errc::wallet_insufficient));
   };
+  // In strict mode what a call may cost at most has to be there.
+  bool too_little = row.maybe_text("remaining") && row.integer("remaining") > 0;
+  if (code == "insufficient" && too_little)
+    return money(errc::wallet_insufficient,
+                 "The platform's wallet has less left than this call may cost. Top it up, or ask "
+                 "for less.");
+  if (code == "over_budget" && too_little)
+    return money(errc::budget_exhausted,
+                 "The end user's budget has less left than this call may cost. Ask for less.");
   if (code == "insufficient")
     return money(errc::wallet_insufficient,
                  "The platform's wallet has nothing left. Top it up and try again.");

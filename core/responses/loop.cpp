@@ -341,7 +341,9 @@ void loop::end_with(caf::error problem, effects& out, std::int64_t now) {
   // Money that runs out after the first turn has one code for all reasons (C27).
   auto code = code_of(problem);
   if (turns_finished_ > 0 && kind_of(code) == "payment_required" && code != errc::payment_required)
-    problem = make_problem(errc::payment_required, message_of(problem), to_string(code));
+    problem =
+      with_details(make_problem(errc::payment_required, message_of(problem), to_string(code)),
+                   details_of(problem));
   // Calls that were not announced yet, but have run, belong to the record.
   log_.abandon(message_of(problem));
   if (phase_ == phase::calling)

@@ -297,11 +297,24 @@ BOOST_AUTO_TEST_CASE(a_block_that_has_ended_is_followed_by_another) {
 BOOST_AUTO_TEST_CASE(a_refusal_says_what_was_needed_and_what_there_is) {
   warm();
   reserve_code = "insufficient";
-  auto x = admit(turn("h2"));
-  BOOST_TEST((code_of(x.error()) == errc::wallet_insufficient));
-  auto details = json::parse(details_of(x.error())).as_object();
-  BOOST_TEST(details.at("required_usd").as_string() == "0.002500");
-  BOOST_TEST(details.at("remaining_usd").as_string() == "0.000007");
+  auto what = turn("h2");
+  for (bool by_platform : {true, false}) {
+    what.by_platform = by_platform;
+    auto x = admit(what);
+    BOOST_TEST((code_of(x.error()) == errc::wallet_insufficient));
+    BOOST_TEST(message_of(x.error()).find("less left than this call may cost")
+               != std::string::npos);
+    auto details = json::parse(details_of(x.error())).as_object();
+    BOOST_TEST(details.at("required_usd").as_string() == "0.002500");
+    // A wallet is no business of end users, but their budget is.
+    BOOST_TEST(details.contains("remaining_usd") == by_platform);
+    if (by_platform)
+      BOOST_TEST(details.at("remaining_usd").as_string() == "0.000007");
+  }
+  reserve_code = "over_budget";
+  auto x = admit(what);
+  BOOST_TEST((code_of(x.error()) == errc::budget_exhausted));
+  BOOST_TEST(json::parse(details_of(x.error())).at("remaining_usd").as_string() == "0.000007");
 }
 
 BOOST_AUTO_TEST_CASE(a_user_with_a_budget_has_a_block_of_its_own_until_budgets_change) {

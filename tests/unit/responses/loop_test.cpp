@@ -307,7 +307,7 @@ BOOST_AUTO_TEST_CASE(money_that_runs_out_later_has_one_code) {
   x.start_and_list();
   x.call({"github_a"});
   x.outcome(0, "ok");
-  x.stop(empty());
+  x.stop(with_details(empty(), R"({"required_usd":"0.002500","resets_at":"tomorrow"})"));
   BOOST_TEST(code_of(x) == "payment_required");
   BOOST_TEST(param_of(x.problem()) == "budget_exhausted");
   BOOST_TEST(x.stream() == begun + listed + called + failed_end);
@@ -320,6 +320,8 @@ BOOST_AUTO_TEST_CASE(money_that_runs_out_later_has_one_code) {
   BOOST_TEST(at(error, "/param") == "null");
   BOOST_TEST(at(error, "/error/code") == R"("payment_required")");
   BOOST_TEST(at(error, "/error/reason") == R"("budget_exhausted")");
+  BOOST_TEST(at(error, "/error/required_usd") == R"("0.002500")");
+  BOOST_TEST(at(x.response(), "/error/resets_at") == R"("tomorrow")");
 }
 
 BOOST_AUTO_TEST_CASE(a_failure_while_tools_run_closes_them_honestly) {
