@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "core/base/error_body.hpp"
+#include "core/base/idempotency.hpp"
 #include "core/base/json.hpp"
 
 namespace callboard {
@@ -52,7 +53,7 @@ void add_headers(http_headers& headers, const answer_facts& facts) {
   if (facts.cost)
     headers.push_back({"x-callboard-cost-usd", format_usd(*facts.cost)});
   if (facts.balance)
-    headers.push_back({"x-callboard-balance-usd", format_usd(*facts.balance)});
+    headers.push_back({std::string{balance_header}, format_usd(*facts.balance)});
   if (facts.overhead) {
     constexpr std::int64_t micros = 1000;
     auto x = facts.overhead->count();
@@ -62,12 +63,19 @@ void add_headers(http_headers& headers, const answer_facts& facts) {
   add_standing(headers, "tokens", facts.limits.tokens);
 }
 
+relay_bill bill_of(const tool_result& x) {
+  return {true, x.paid.charged, x.waited, x.limits, x.repeated};
+}
+
 void add_bill(http_headers& headers, const relay_bill& bill,
               std::chrono::steady_clock::time_point received,
               std::chrono::steady_clock::time_point now) {
-  if (bill.known)
-    add_headers(headers, {bill.charged, std::nullopt, overhead_since(received, now, bill.waited),
-                          bill.limits});
+  if (!bill.known)
+    return;
+  add_headers(
+    headers, {bill.charged, std::nullopt, overhead_since(received, now, bill.waited), bill.limits});
+  if (bill.repeated)
+    headers.push_back({std::string{idempotency::replayed_header}, "true"});
 }
 
 std::optional<std::int64_t> retry_after_of(const caf::error& problem) {

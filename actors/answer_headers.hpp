@@ -3,14 +3,18 @@
 #include <chrono>
 #include <cstdint>
 #include <optional>
+#include <string_view>
 
-#include "actors/relay.hpp"
+#include "actors/interfaces.hpp"
 #include "core/base/error.hpp"
 #include "core/base/http_message.hpp"
 #include "core/base/money.hpp"
 #include "core/billing/request_limits.hpp"
 
 namespace callboard {
+
+/// What the wallet had left when the answer was given.
+inline constexpr std::string_view balance_header = "x-callboard-balance-usd";
 
 /// What the header fields of an answer tell about the request (README, "Headers").
 struct answer_facts {
@@ -32,6 +36,9 @@ std::chrono::microseconds overhead_since(std::chrono::steady_clock::time_point r
 /// Adds x-callboard-cost-usd, x-callboard-balance-usd, x-callboard-overhead-ms and
 /// x-ratelimit-{limit,remaining,reset}-{requests,tokens}, each when there is something to say.
 void add_headers(http_headers& headers, const answer_facts& facts);
+
+/// The bill of a tool of ours.
+relay_bill bill_of(const tool_result& x);
 
 /// add_headers() of what a tools/call that came at `received` came to; nothing of other requests.
 void add_bill(http_headers& headers, const relay_bill& bill,

@@ -1,5 +1,7 @@
 #include "actors/answer_keeper.hpp"
 
+#include "actors/answer_headers.hpp"
+
 #include <atomic>
 
 #include <caf/send.hpp>
@@ -101,6 +103,7 @@ void run(call_self self, const call_rule& rule, std::string operation, std::stri
 
 void answer_again(call_self self, const store_row& row) {
   auto headers = headers_of(row.text("answer_headers"));
+  std::erase_if(headers, [](const http_header& x) { return iequals(x.name, balance_header); });
   headers.push_back({std::string{idempotency::replayed_header}, "true"});
   self->state.finish(static_cast<int>(row.integer("answer_status")), row.text("secret"),
                      std::move(headers));

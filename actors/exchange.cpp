@@ -131,7 +131,7 @@ void exchange_state::call_catalogue() {
     .then(
       [this](const tool_result& result) {
         tool = tool_call_actor{};
-        tell_bill({true, result.paid.charged, result.waited, result.limits});
+        tell_bill(bill_of(result));
         mcp::server_info server;
         server.version = parts.settings->version;
         finish_result(

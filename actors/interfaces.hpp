@@ -173,6 +173,8 @@ struct tool_result {
   std::string structured;
   /// Whether the call took a free slot; `paid.charged` is 0 then.
   bool free = false;
+  /// It was made and paid for before, under its idempotency key.
+  bool repeated = false;
   receipt paid;
   /// How long the provider was waited for.
   std::chrono::microseconds waited{0};
@@ -183,7 +185,7 @@ struct tool_result {
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, tool_result& x) {
   return f(caf::meta::type_name("callboard::tool_result"), x.is_error, x.text, x.structured, x.free,
-           x.paid, x.waited, x.limits);
+           x.repeated, x.paid, x.waited, x.limits);
 }
 
 /// The opened credentials of a connection.

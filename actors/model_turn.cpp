@@ -109,6 +109,8 @@ void model_turn::repeat() {
                                    "This turn was made and paid for, but what it gave was lost. "
                                    "Use another Idempotency-Key."));
       admitting_ = false;
+      store_row row{rows, 0};
+      charged_ = charged_ + micro_usd{row.integer("charged")};
       then_.admitted({});
       auto repeated = std::move(then_.repeated); // the next turn replaces then_ meanwhile
       repeated(row.text("body"));

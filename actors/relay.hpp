@@ -91,11 +91,14 @@ struct relay_bill {
   std::chrono::microseconds waited{0};
   /// Where the user's rate limits stand.
   billing::limits_standing limits{};
+  /// It was made and paid for before, under its idempotency key.
+  bool repeated = false;
 };
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, relay_bill& x) {
-  return f(caf::meta::type_name("callboard::relay_bill"), x.known, x.charged, x.waited, x.limits);
+  return f(caf::meta::type_name("callboard::relay_bill"), x.known, x.charged, x.waited, x.limits,
+           x.repeated);
 }
 
 /// The client's answer to an `ask`.

@@ -76,6 +76,7 @@ void remote_tool_call_state::answered(const std::string& text, const relay_bill&
   auto outcome = result_of(told.is_error, shortened(told.text), told.structured);
   outcome.paid.charged = bill.charged;
   outcome.waited = bill.waited;
+  outcome.repeated = bill.repeated;
   outcome.limits = bill.limits;
   deliver(std::move(outcome));
 }

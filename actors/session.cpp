@@ -315,7 +315,7 @@ void session_state::tool_answered(const exchange_ptr& x, const mcp::rpc_id& id,
     return; // cancelled
   mcp::tool_result content{result.text, result.is_error, result.structured};
   auto& origin = node.mapped().origin;
-  tell_bill(origin, {true, result.paid.charged, result.waited, result.limits});
+  tell_bill(origin, bill_of(result));
   answer(origin, mcp::encode_result_text(id, mcp::call_tool_result(content, x->version)));
 }
 

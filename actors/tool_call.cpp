@@ -167,7 +167,10 @@ void tool_call_state::repeat() {
       earlier.free = row.boolean("free");
       hold = earlier;
       finished = true;
-      deliver(seen, {});
+      repeated = true;
+      receipt paid;
+      paid.charged = {row.integer("charged")};
+      deliver(seen, paid);
     },
     [this](const caf::error& x) { fail(x); });
 }
@@ -307,6 +310,7 @@ void tool_call_state::deliver(const connectors::outcome& seen, const receipt& pa
   if (seen.structured)
     result.structured = json::serialize(*seen.structured);
   result.free = hold && hold->free;
+  result.repeated = repeated;
   result.paid = paid;
   result.waited = waits.total(self->clock().now());
   if (hold)

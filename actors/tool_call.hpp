@@ -56,6 +56,8 @@ struct tool_call_state {
   wait_meter waits;
   bool refreshed = false;
   bool resent = false;
+  /// It was made and paid for before.
+  bool repeated = false;
   bool finished = false;
   caf::actor_clock::time_point begun{};
 };

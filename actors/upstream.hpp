@@ -81,6 +81,8 @@ struct upstream_state {
     std::optional<hold_ticket> hold;
     tenant_actor tenant;
     micro_usd charged;
+    /// It was made and paid for before.
+    bool repeated = false;
     /// Earlier tries of a keyed call that came to nothing.
     int tries = 0;
     time_point begun{};

@@ -350,7 +350,7 @@ relay_bill upstream_state::bill_of(const call& x) const {
   if (x.request.method != mcp::method::tools_call)
     return {};
   return {true, x.charged, std::chrono::duration_cast<std::chrono::microseconds>(x.waited),
-          x.hold ? x.hold->limits : billing::limits_standing{}};
+          x.hold ? x.hold->limits : billing::limits_standing{}, x.repeated};
 }
 
 void upstream_state::begin_wait(call& x) const {

@@ -87,7 +87,12 @@ void upstream_state::repeat(call_id id) {
         return fail(id, make_problem(errc::conflict,
                                      "This call was made and paid for, but what it gave was lost. "
                                      "Use another idempotency key."));
-      finish(id, store_row{rows, 0}.text("body"));
+      store_row row{rows, 0};
+      if (auto* found = find(id)) {
+        found->repeated = true;
+        found->charged = {row.integer("charged")};
+      }
+      finish(id, row.text("body"));
     },
     [this, id](const caf::error& why) { fail(id, why); });
 }

@@ -208,8 +208,9 @@ result<explanation> explain_rows(const std::string& request_id, const store_rows
     return make_problem(errc::not_found,
                         "Nothing is booked under the request id " + request_id
                           + ". Either it was never used, or all that it asked for was refused "
-                            "before anything was held, or its calls were admitted in memory and "
-                            "have not been charged (yet).");
+                            "before anything was held, or it was answered from an earlier request "
+                            "with the same idempotency key, or its calls were admitted in memory "
+                            "and have not been charged (yet).");
   std::vector<booking> bookings;
   for (std::size_t i = 0; i < rows.size(); ++i) {
     auto body = parse_json_object(store_row{rows, i}.text("body"));

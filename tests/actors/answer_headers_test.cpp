@@ -49,6 +49,23 @@ BOOST_AUTO_TEST_CASE(facts_are_written_exactly) {
                 "x-ratelimit-reset-tokens: 5s\n");
 }
 
+BOOST_AUTO_TEST_CASE(a_bill_says_whether_the_call_was_made_before) {
+  std::chrono::steady_clock::time_point start{100h};
+  tool_result x;
+  x.paid.charged = {1500};
+  for (bool repeated : {false, true}) {
+    x.repeated = repeated;
+    http_headers headers;
+    add_bill(headers, bill_of(x), start, start + 1ms);
+    BOOST_TEST(text_of(headers)
+               == std::string{"x-callboard-cost-usd: 0.001500\nx-callboard-overhead-ms: 1.000\n"}
+                    + (repeated ? "Idempotent-Replayed: true\n" : ""));
+  }
+  http_headers headers;
+  add_bill(headers, {}, start, start);
+  BOOST_TEST(headers.empty());
+}
+
 BOOST_AUTO_TEST_CASE(overhead_is_what_is_left_of_the_time_and_never_negative) {
   std::chrono::steady_clock::time_point start{100h};
   BOOST_TEST((overhead_since(start, start + 5s, 4s) == 1s));

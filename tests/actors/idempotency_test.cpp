@@ -54,8 +54,9 @@ struct idempotency_fixture : node_fixture {
     };
     db->handlers["hold/result"] = [this](const store_call& call) {
       auto i = results.find(call.values.at(0).data);
-      return i == results.end() ? store_rows{}
-                                : one_row({{"body", i->second}, {"free", "f"}, {"amount", "1500"}});
+      return i == results.end()
+               ? store_rows{}
+               : one_row({{"body", i->second}, {"free", "f"}, {"charged", "1500"}});
     };
   }
 
@@ -233,6 +234,8 @@ BOOST_AUTO_TEST_CASE(after_a_crash_the_paid_turn_is_taken_from_its_hold) {
   BOOST_REQUIRE(again->status == 200);
   BOOST_TEST(again->text("/id") == first->text("/id"));
   BOOST_TEST(again->text("/output/0/content/0/text") == "Hello");
+  // What the first try has paid is part of what the answer costs.
+  BOOST_TEST(again->header("x-callboard-cost-usd") == "0.001500");
   BOOST_TEST(web->count(model_url) == 1u);
   BOOST_TEST(results.size() == 1u);
 }

@@ -100,7 +100,7 @@ BOOST_AUTO_TEST_CASE(messages_survive_the_wire) {
   end.input_tokens = 5;
   check_round_trip(sys, end);
   check_round_trip(sys, tool_job{{}, "github", "t", "{}", {"h"}, {"r"}});
-  check_round_trip(sys, tool_result{true, "text", "{}", true, {{3}, {}, false}});
+  check_round_trip(sys, tool_result{true, "text", "{}", true, true, {{3}, {}, false}});
 }
 
 BOOST_AUTO_TEST_CASE(values_and_not_only_their_texts_survive) {

@@ -373,14 +373,16 @@ BOOST_AUTO_TEST_CASE(a_keyed_call_that_was_paid_for_is_answered_from_its_hold) {
     return one_row(
       {{"code", "exists"}, {"free", "f"}, {"amount", call.values.at(5).data}, {"status", "S"}});
   };
-  db->answer(
-    "hold/result",
-    {{"body", R"({"text":"Issue #7 created","is_error":false})"}, {"free", "t"}, {"amount", "0"}});
+  db->answer("hold/result", {{"body", R"({"text":"Issue #7 created","is_error":false})"},
+                             {"free", "f"},
+                             {"charged", "1500"}});
   auto job = write();
   job.keyed = true;
   auto x = unbox(run(job));
   BOOST_TEST(x.text == "Issue #7 created");
-  BOOST_TEST(x.free);
+  BOOST_TEST(!x.free);
+  BOOST_TEST(x.repeated);
+  BOOST_TEST(x.paid.charged.value == 1500);
   BOOST_TEST(web->requests.empty());
   BOOST_TEST(resolved() == "");
 }

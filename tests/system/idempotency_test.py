@@ -4,7 +4,7 @@ import concurrent.futures
 import uuid
 
 from cases import SystemTest, main
-from harness import eventually
+from harness import eventually, fetch
 from tenants import settled
 
 MODEL_POST = "POST /model/v1/chat/completions"
@@ -114,6 +114,18 @@ class Responses(SystemTest):
         self.assertEqual(texts[1], texts[0])
         self.assertEqual(len(user.platform.logs()), 1)
 
+    def test_a_repeated_answer_does_not_tell_what_the_wallet_had_left_then(self):
+        platform = self.world.platform()
+        once = keyed()
+        body = {"model": "sandbox-echo", "input": "hello"}
+        first, again = (fetch("POST", f"{self.node.api}/v1/responses", platform.key, body, once)
+                        for _ in range(2))
+        self.assertEqual(again.text, first.text)
+        name = "x-callboard-balance-usd"
+        self.assertEqual((bool(first.headers[name]), again.headers[name]), (True, None))
+        name = "x-callboard-cost-usd"
+        self.assertEqual(again.headers[name], first.headers[name])
+
     def test_another_body_under_the_key_is_422_and_another_user_is_another_request(self):
         platform = self.world.platform()
         user, other = platform.connected_user(), platform.connected_user()
@@ -173,6 +185,10 @@ class ToolCalls(SystemTest):
         self.assert_tool_text(first, "Issue #")
         self.assertEqual(again.json()["result"], first.json()["result"])
         self.assertNotEqual(again.json()["id"], first.json()["id"])
+        self.assertIsNone(first.headers["Idempotent-Replayed"])
+        self.assertEqual(again.headers["Idempotent-Replayed"], "true")
+        costs = [x.headers["x-callboard-cost-usd"] for x in (first, again)]
+        self.assertEqual(costs[1], costs[0])
         self.assertEqual(self.issues("By header"), 1)
         settled(self.platform)
         self.assertEqual(len(self.platform.logs()), 1)
