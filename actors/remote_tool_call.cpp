@@ -58,6 +58,7 @@ void remote_tool_call_state::start(const tool_job& wanted) {
       if (!promise.pending())
         return; // cancelled meanwhile
       upstream = found;
+      self->monitor(found);
       self->send(found, atom::relay_v, relay, relay_listener_actor{self});
     },
     [this](const caf::error& why) { deliver(why); });
@@ -109,6 +110,11 @@ remote_tool_call(remote_tool_call_actor::stateful_pointer<remote_tool_call_state
                  remote_tool_call_args args) {
   self->state.args = std::move(args);
   self->set_exit_handler([self](const caf::exit_msg&) { self->state.cancel(ending()); });
+  // One that ends owes us an answer that nobody else gives.
+  self->set_down_handler([self](const caf::down_msg&) {
+    self->state.deliver(
+      make_problem(errc::mcp_unreachable, "The server cannot be reached. Try again."));
+  });
   return {
     [self](atom::run, const tool_job& job) -> caf::result<tool_result> {
       self->state.start(job);

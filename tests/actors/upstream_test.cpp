@@ -1,5 +1,7 @@
 #include <boost/test/unit_test.hpp>
 
+#include "actors/remote_tool_call.hpp"
+#include "actors/upstream_limits.hpp"
 #include "core/base/json_text.hpp"
 #include "tests/actors/upstream_fixture.hpp"
 
@@ -326,6 +328,86 @@ BOOST_AUTO_TEST_CASE(lists_that_load_during_a_change_are_loaded_anew_for_those_w
     asked.receive([](const std::string& x) { BOOST_TEST(x == '[' + tool_text("new") + ']'); },
                   [](const caf::error& x) { BOOST_ERROR(caf::to_string(x)); });
   }
+}
+
+BOOST_AUTO_TEST_CASE(lists_are_loaded_although_the_server_changes_during_the_handshake) {
+  const std::pair<era, bool> table[]{
+    {era::session, true}, {era::session, false}, {era::stateless, true}};
+  for (auto [which, moved] : table) {
+    speak(which);
+    if (moved)
+      set("auth", "none");
+    else
+      connect("at-1", "read");
+    set("url", std::string{mcp_server_script::url} + "/a");
+    tell(remote(), atom::drop_v);
+    auto hello = which == era::session ? "initialize" : "server/discover";
+    server->handlers[hello] = [](const std::string&, const auto&) { return answer_never(); };
+    auto asked = self->request(remote(), 60min, atom::relay_list_v, who, std::string{"tools"});
+    sched.run();
+    BOOST_TEST(server->count(hello) == 1u);
+    server->handlers.erase(hello);
+    if (moved) {
+      set("url", std::string{mcp_server_script::url} + "/b");
+      tell(remote(), atom::drop_v);
+    } else {
+      connect("at-2", "read");
+      tell(remote(), atom::drop_v, user);
+    }
+    pass(1s);
+    BOOST_REQUIRE(!self->mailbox().empty());
+    asked.receive([](const std::string& x) { BOOST_TEST(x.starts_with("[")); },
+                  [](const caf::error& x) { BOOST_ERROR(caf::to_string(x)); });
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_free_place_goes_to_somebody_who_still_waits) {
+  speak(era::stateless);
+  server->handlers["tools/call"] = [](const std::string&, auto&) { return answer_never(); };
+  constexpr std::uint64_t places = upstream_limits::busy_max;
+  for (std::uint64_t i = 1; i <= places + 3; ++i)
+    relay(tool_request(i));
+  BOOST_TEST(server->count("tools/call") == places);
+  for (auto gone : {places + 1, places + 2, std::uint64_t{1}})
+    tell(remote(), atom::relay_stop_v, gone, ear);
+  pass(1ms);
+  BOOST_TEST(server->count("tools/call") == places + 1);
+}
+
+BOOST_AUTO_TEST_CASE(a_cancelled_repetition_leaves_the_hold_of_the_first_try_alone) {
+  speak(era::stateless);
+  auto x = tool_request(1);
+  x.hold = {"55555555-5555-4555-8555-555555555555"};
+  x.keyed = true;
+  db->handlers["wallet/reserve"] = [](const store_call&) {
+    return one_row({{"code", "exists"}, {"free", "f"}, {"amount", "1500"}, {"status", "P"}});
+  };
+  db->held = {"wallet/reserve"};
+  relay(x);
+  tell(remote(), atom::relay_stop_v, std::uint64_t{1}, ear);
+  release("wallet/reserve");
+  BOOST_TEST(db->count("wallet/reserve") == 1u);
+  BOOST_TEST(db->count("wallet/resolve") == 0u);
+}
+
+BOOST_AUTO_TEST_CASE(a_loop_learns_that_the_servers_actor_has_ended) {
+  speak(era::stateless);
+  server->handlers["tools/call"] = [](const std::string&, auto&) { return answer_never(); };
+  auto call = sys.spawn(remote_tool_call, remote_tool_call_args{parts});
+  tool_job job;
+  job.who = who;
+  job.app = "docs";
+  job.tool = "echo";
+  job.arguments = R"({"region":"eu"})";
+  auto pending = self->request(call, 60min, atom::run_v, job);
+  sched.run();
+  BOOST_TEST(server->count("tools/call") == 1u);
+  self->send_exit(remote(), caf::exit_reason::kill);
+  sched.run();
+  BOOST_REQUIRE(!self->mailbox().empty());
+  pending.receive(
+    [](const tool_result&) { BOOST_ERROR("answered"); },
+    [](const caf::error& why) { BOOST_TEST((code_of(why) == errc::mcp_unreachable)); });
 }
 
 BOOST_AUTO_TEST_CASE(who_cancels_hears_nothing_more_and_the_server_learns_of_it) {
