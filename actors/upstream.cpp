@@ -83,22 +83,17 @@ void upstream_state::use(remote_server fresh) {
   bool moved = old.url != now.url;
   if (moved || old.auth != now.auth || old.secret != now.secret
       || old.header_name != now.header_name) {
-    era.reset();
     failures = 0;
     down_until = {};
-    std::vector<std::string> keys;
-    for (auto& [key, x] : peers)
-      keys.push_back(key);
-    for (auto& key : keys)
-      end_peer(key);
-    keys.clear();
+    std::vector<offer_waiters> waiters;
     for (auto& [key, x] : offers) {
+      waiters.push_back(stop_loading(x));
       x.stale = true;
       x.known = x.known && !moved;
-      keys.push_back(key);
     }
-    for (auto& key : keys)
-      load_anew(key);
+    connect_anew();
+    for (auto& x : waiters)
+      wait_again(std::move(x));
   }
   if (old.policy.withheld != now.policy.withheld || old.policy.allowed != now.policy.allowed
       || old.policy.prefix != now.policy.prefix || moved)
@@ -106,21 +101,53 @@ void upstream_state::use(remote_server fresh) {
       tell(x, std::string{upstream_words::tools_changed}, {});
 }
 
-void upstream_state::connection_changed(const end_user_id& user) {
+/// Nothing that was asked of the server before counts any more. Calls that wait for a session or
+/// for the era wait for new ones.
+void upstream_state::connect_anew() {
+  era.reset();
+  probing = false;
+  probed_again = false;
+  ++connections;
+  auto again = std::exchange(waiting_for_era, {});
   std::vector<std::string> keys;
+  for (auto& [key, x] : peers)
+    keys.push_back(key);
+  for (auto& key : keys)
+    take_waiting(key, again);
+  for (auto& key : keys)
+    end_peer(key);
+  for (auto id : again)
+    authorize(id);
+}
+
+/// Moves those who wait for a session into `to`.
+void upstream_state::take_waiting(const std::string& peer_key, std::vector<call_id>& to) {
+  for (auto id : std::exchange(peers.at(peer_key).waiting, {}))
+    if (auto* x = find(id)) {
+      leave_peer(*x);
+      to.push_back(id);
+    }
+}
+
+void upstream_state::connection_changed(const end_user_id& user) {
+  offer_waiters waiters;
+  if (auto found = offers.find(user.value); found != offers.end()) {
+    waiters = stop_loading(found->second);
+    offers.erase(found);
+  }
+  tokens.erase(user.value);
+  std::vector<std::string> keys;
+  std::vector<call_id> again;
   for (auto& [key, x] : peers)
     if (x.user == user)
       keys.push_back(key);
   for (auto& key : keys)
+    take_waiting(key, again);
+  for (auto& key : keys)
     end_peer(key);
-  tokens.erase(user.value);
-  auto offered = offers.find(user.value);
-  if (offered == offers.end())
-    return;
-  if (!offered->second.loading)
-    return static_cast<void>(offers.erase(offered));
-  offered->second.known = false;
-  load_anew(user.value);
+  for (auto id : again)
+    authorize(id);
+  wait_again(std::move(waiters));
 }
 
 void upstream_state::end(const caf::error& why) {

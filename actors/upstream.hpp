@@ -119,6 +119,8 @@ struct upstream_state {
     std::string client;
     std::string access_token;
     phase at = phase::closed;
+    /// Tells it from one that had its key before.
+    std::uint64_t number = 0;
     std::string session;
     std::string version;
     std::string log_level;
@@ -183,6 +185,7 @@ struct upstream_state {
   void reach(call_id id);
   void enter(call_id id);
   void enqueue(call_id id);
+  void fill_places();
   void send(call_id id);
   bool set_log_level(call_id id);
   void receive(call_id id, mcp::server_message& message);
@@ -285,12 +288,18 @@ struct upstream_state {
   // -- lists (upstream_lists.cpp) --------------------------------------------
 
   using load_ptr = std::shared_ptr<upstream_load>;
+  /// Those who wait for an offer, and for whom it is.
+  struct offer_waiters {
+    principal who;
+    std::vector<std::function<void(const caf::error&)>> waiting;
+  };
 
   std::string offer_key(const principal& who) const;
   void with_offer(const principal& who, bool fresh, std::function<void(const caf::error&)> then);
   void load(const std::string& key);
-  /// What is being loaded is out of date: those who wait for it wait for another load.
-  void load_anew(const std::string& key);
+  /// What is being loaded is out of date. Those who wait for it are to be given to wait_again().
+  offer_waiters stop_loading(offer& x);
+  void wait_again(offer_waiters waiters);
   /// What a load is for; null when it is out of date.
   offer* offer_of(const load_ptr& x);
   void load_profile(const load_ptr& x);
@@ -303,6 +312,11 @@ struct upstream_state {
   void save_lists(const offer& x);
   caf::result<std::string> list(const principal& who, const std::string& kind);
   std::string list_text(const offer& x, const std::string& kind) const;
+
+  // -- changes (upstream.cpp) ---------------------------------------------------
+
+  void connect_anew();
+  void take_waiting(const std::string& peer_key, std::vector<call_id>& to);
 
   // -- life (upstream.cpp) ---------------------------------------------------
 
@@ -325,6 +339,9 @@ struct upstream_state {
   std::optional<mcp::server_era> era;
   mcp::server_profile profile;
   bool probing = false;
+  /// Raised when the address or the credentials change: answers from before count for nothing.
+  std::uint64_t connections = 0;
+  std::uint64_t last_peer = 0;
   /// The server listed the version that it refused, and was asked once more.
   bool probed_again = false;
   std::vector<call_id> waiting_for_era;

@@ -374,11 +374,16 @@ void upstream_state::set_busy(call& x, bool busy) {
     return;
   x.busy = busy;
   busy ? ++busy_calls : --busy_calls;
-  if (!busy && !ready.empty()) {
+  if (!busy && !ready.empty()) // Later: whoever gives a place back is in the middle of something.
+    at(std::chrono::milliseconds{0}, [this] { fill_places(); });
+}
+
+/// Gives free places to those who wait for one. Some of them may be over by now.
+void upstream_state::fill_places() {
+  while (busy_calls < upstream_limits::busy_max && !ready.empty()) {
     auto next = ready.front();
     ready.pop_front();
-    // Later: whoever gives a place back is in the middle of something.
-    at(std::chrono::milliseconds{0}, [this, next] { enqueue(next); });
+    send(next);
   }
 }
 

@@ -180,7 +180,7 @@ void upstream_state::enqueue(call_id id) {
   end_wait(*x);
   if (x->request.method.empty()) // only the connection was wanted
     return finish(id, std::string{"{}"});
-  if (busy_calls < upstream_limits::busy_max)
+  if (busy_calls < upstream_limits::busy_max && ready.empty())
     send(id);
   else
     ready.push_back(id);

@@ -175,7 +175,10 @@ void upstream_state::probe(const std::string& access_token) {
   auto id = mcp::rpc_id{++last_rpc};
   exchange(post(mcp::encode_request_text(id, x.method, params),
                 mcp::stateless_headers(x.method, params), access_token),
-           [this, access_token](const exchanged& answer) { probed(answer, access_token); });
+           [this, access_token, asked = connections](const exchanged& answer) {
+             if (asked == connections)
+               probed(answer, access_token);
+           });
 }
 
 void upstream_state::probed(const exchanged& answer, const std::string& access_token) {
@@ -266,6 +269,7 @@ upstream_state::peer* upstream_state::peer_of(const end_user_id& user,
     if (peers.size() >= upstream_limits::peers_max)
       return nullptr;
     found = peers.emplace(key, peer{}).first;
+    found->second.number = ++last_peer;
     found->second.user = user;
     found->second.capabilities = capabilities;
     found->second.client = introduced(client);
@@ -282,7 +286,11 @@ void upstream_state::open_peer(const std::string& key) {
   auto id = mcp::rpc_id{++last_rpc};
   auto params = mcp::initialize_params_text(mcp::session_version_newest, x.capabilities, x.client);
   exchange(post(mcp::encode_request_text(id, mcp::method::initialize, params), {}, x.access_token),
-           [this, key](const exchanged& answer) { peer_opened(key, answer); });
+           [this, key, number = x.number](const exchanged& answer) {
+             if (auto found = peers.find(key);
+                 found != peers.end() && found->second.number == number)
+               peer_opened(key, answer);
+           });
 }
 
 void upstream_state::peer_opened(const std::string& key, const exchanged& answer) {
@@ -308,9 +316,9 @@ void upstream_state::peer_opened(const std::string& key, const exchanged& answer
   x.last_event.clear();
   exchange(post(mcp::encode_notification_text(mcp::method::initialized, {}),
                 mcp::session_headers(x.session, x.version), x.access_token),
-           [this, key](const exchanged&) {
+           [this, key, number = x.number](const exchanged&) {
              auto again = peers.find(key);
-             if (again == peers.end())
+             if (again == peers.end() || again->second.number != number)
                return;
              again->second.at = peer::phase::open;
              for (auto id : std::exchange(again->second.waiting, {}))

@@ -117,19 +117,26 @@ void upstream_state::load(const std::string& key) {
     wanted.who.end_user = {}; // nobody's session in particular
   work->fresh.who = wanted.who;
   ask_server(std::move(wanted), [this, work](outcome out) {
+    if (!offer_of(work))
+      return;
     if (auto* failure = std::get_if<relay_failure>(&out))
       return load_failed(work, failure->problem);
+    if (!era) // lost meanwhile, through another user's session
+      return load_failed(
+        work, make_problem(errc::upstream_unavailable, "The server has ended the connection."));
     load_profile(work);
   });
 }
 
-void upstream_state::load_anew(const std::string& key) {
-  auto found = offers.find(key);
-  if (found == offers.end() || !std::exchange(found->second.loading, {}))
-    return;
-  auto who = found->second.who;
-  for (auto& then : std::exchange(found->second.waiting, {}))
-    with_offer(who, true, std::move(then));
+upstream_state::offer_waiters upstream_state::stop_loading(offer& x) {
+  x.loading.reset();
+  x.again = false;
+  return {x.who, std::exchange(x.waiting, {})};
+}
+
+void upstream_state::wait_again(offer_waiters waiters) {
+  for (auto& then : waiters.waiting)
+    with_offer(waiters.who, true, std::move(then));
 }
 
 upstream_state::offer* upstream_state::offer_of(const load_ptr& x) {
@@ -256,6 +263,8 @@ void upstream_state::pin_tools(const load_ptr& x) {
     self, args.parts.store, args.platform, "mcp_server/pin",
     {store_value::text(args.server.slug), store_value::text(array_of(pins))},
     [this, x](store_rows& rows) {
+      if (!offer_of(x))
+        return;
       auto& withheld = args.server.policy.withheld;
       for (std::size_t i = 0; i < rows.size(); ++i) {
         store_row row{rows, i};
