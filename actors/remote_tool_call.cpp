@@ -76,8 +76,8 @@ void remote_tool_call_state::answered(const std::string& text, const relay_bill&
   auto told = mcp::read_tool_text(text);
   auto outcome = result_of(told.is_error, shortened(told.text), told.structured);
   outcome.paid.charged = bill.charged;
-  outcome.waited = bill.waited;
   outcome.repeated = bill.repeated;
+  outcome.waited = bill.waited;
   outcome.limits = bill.limits;
   deliver(std::move(outcome));
 }

@@ -357,28 +357,6 @@ BOOST_AUTO_TEST_CASE(a_hold_in_doubt_is_voided_when_postgresql_is_back) {
   BOOST_TEST(undo.journal);
 }
 
-BOOST_AUTO_TEST_CASE(turns_that_wait_for_one_round_trip_go_together) {
-  warm();
-  db->held = {"wallet/reserve"};
-  auto a = self->request(tenant(), 60min, atom::admit_v, turn("h1"));
-  auto b = self->request(tenant(), 60min, atom::admit_v, turn("h2"));
-  auto c = self->request(tenant(), 60min, atom::admit_v, turn("h3"));
-  db->handlers["wallet/reserve_many"] = [](const store_call&) {
-    store_rows rows;
-    rows.columns = {"n", "code", "free", "amount", "status"};
-    rows.cells = {"0", "ok", "f", "2500", "P", "1", "over_budget", "f", "0", ""};
-    rows.nulls = {0, 0, 0, 0, 0, 0, 0, 0, 0, 1};
-    return rows;
-  };
-  sched.run();
-  release("wallet/reserve");
-  a.receive([](const hold_ticket& x) { BOOST_TEST(x.id.value == "h1"); },
-            [](const caf::error&) { BOOST_ERROR("refused"); });
-  b.receive([](const hold_ticket& x) { BOOST_TEST(x.id.value == "h2"); },
-            [](const caf::error&) { BOOST_ERROR("refused"); });
-  c.receive([](const hold_ticket&) { BOOST_ERROR("admitted"); },
-            [](const caf::error& x) { BOOST_TEST((code_of(x) == errc::budget_exhausted)); });
-}
 BOOST_AUTO_TEST_CASE(a_hold_that_was_surely_not_placed_is_not_voided) {
   warm();
   db->refuse("wallet/reserve", errc::timeout); // PostgreSQL has undone it
@@ -431,5 +409,27 @@ BOOST_AUTO_TEST_CASE(what_is_admitted_too_late_is_given_back) {
   BOOST_TEST(db->count("wallet/resolve") == 0u);
 }
 
+BOOST_AUTO_TEST_CASE(turns_that_wait_for_one_round_trip_go_together) {
+  warm();
+  db->held = {"wallet/reserve"};
+  auto a = self->request(tenant(), 60min, atom::admit_v, turn("h1"));
+  auto b = self->request(tenant(), 60min, atom::admit_v, turn("h2"));
+  auto c = self->request(tenant(), 60min, atom::admit_v, turn("h3"));
+  db->handlers["wallet/reserve_many"] = [](const store_call&) {
+    store_rows rows;
+    rows.columns = {"n", "code", "free", "amount", "status"};
+    rows.cells = {"0", "ok", "f", "2500", "P", "1", "over_budget", "f", "0", ""};
+    rows.nulls = {0, 0, 0, 0, 0, 0, 0, 0, 0, 1};
+    return rows;
+  };
+  sched.run();
+  release("wallet/reserve");
+  a.receive([](const hold_ticket& x) { BOOST_TEST(x.id.value == "h1"); },
+            [](const caf::error&) { BOOST_ERROR("refused"); });
+  b.receive([](const hold_ticket& x) { BOOST_TEST(x.id.value == "h2"); },
+            [](const caf::error&) { BOOST_ERROR("refused"); });
+  c.receive([](const hold_ticket&) { BOOST_ERROR("admitted"); },
+            [](const caf::error& x) { BOOST_TEST((code_of(x) == errc::budget_exhausted)); });
+}
 
 BOOST_AUTO_TEST_SUITE_END()

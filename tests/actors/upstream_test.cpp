@@ -517,6 +517,8 @@ BOOST_AUTO_TEST_CASE(a_keyed_call_that_was_paid_for_is_answered_again_without_th
     {{"body", R"({"resultType":"complete","content":[]})"}, {"free", "f"}, {"charged", "1500"}});
   relay(x);
   BOOST_TEST(said->results[1] == R"({"resultType":"complete","content":[]})");
+  BOOST_TEST(said->bills[1].repeated);
+  BOOST_TEST(said->bills[1].charged.value == 1500);
   BOOST_TEST(server->count("tools/call") == 0u);
   BOOST_TEST(db->count("wallet/resolve") == 0u);
 }
