@@ -343,4 +343,33 @@ BOOST_AUTO_TEST_CASE(the_sweeper_settles_checkpoints_and_releases_the_rest) {
   verify();
 }
 
+BOOST_AUTO_TEST_CASE(what_work_cost_beyond_its_checkpoint_is_booked_when_it_is_told_late) {
+  topup(tenant, 1000);
+  ask used;
+  used.ttl_ms = -1000;
+  reserve(used);
+  run({tenant,
+       "hold/checkpoint",
+       {store_value::text(used.hold), store_value::integer(40), store_value::null()}});
+  BOOST_TEST(run({{}, "hold/sweep", {store_value::integer(100)}}).size() == 1u);
+  BOOST_TEST(balance() == 960);
+  BOOST_TEST(resolved(used.hold, "S", 30) == "already"); // less than what was charged
+  BOOST_TEST(resolved(used.hold, "S", 75) == "late");
+  BOOST_TEST(balance() == 925);
+  BOOST_TEST(resolved(used.hold, "S", 75) == "already");
+  BOOST_TEST(balance() == 925);
+  verify();
+  // A settlement that is told twice is no rest, whatever its checkpoint was.
+  ask whole;
+  whole.hold = uuid4();
+  reserve(whole);
+  run({tenant,
+       "hold/checkpoint",
+       {store_value::text(whole.hold), store_value::integer(20), store_value::null()}});
+  BOOST_TEST(resolved(whole.hold, "S", 20) == "settled");
+  BOOST_TEST(resolved(whole.hold, "S", 60) == "already");
+  BOOST_TEST(balance() == 905);
+  verify();
+}
+
 BOOST_AUTO_TEST_SUITE_END()
