@@ -1,5 +1,7 @@
 #include "core/base/digest.hpp"
 
+#include <algorithm>
+
 #include <array>
 #include <cstdint>
 #include <cstdlib>
@@ -157,6 +159,16 @@ std::string uuid5(std::string_view space, std::string_view name) {
 }
 
 std::string uuid4() { return format_uuid(random_bytes(16), 4); }
+
+bool is_uuid(std::string_view x) noexcept {
+  constexpr std::string_view form = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
+  return x.size() == form.size()
+         && std::equal(x.begin(), x.end(), form.begin(), [](char c, char f) {
+              bool is_hex =
+                (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+              return f == '-' ? c == '-' : is_hex;
+            });
+}
 
 std::string uuid7(std::chrono::milliseconds since_epoch) {
   auto bytes = random_bytes(16);

@@ -39,6 +39,9 @@ std::string uuid5(std::string_view space, std::string_view name);
 /// A random RFC 4122 version 4 UUID in text form.
 std::string uuid4();
 
+/// Whether that is the text form of a UUID, of any version and case.
+bool is_uuid(std::string_view x) noexcept;
+
 /// A version 7 UUID (RFC 9562) in text form: the milliseconds since 1970, then random bits. Ids of
 /// rows that are written at a high rate come about one after the other, so that few index pages
 /// take them.

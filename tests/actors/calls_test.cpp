@@ -9,6 +9,8 @@ using namespace std::chrono_literals;
 
 namespace {
 
+constexpr auto u1 = "77777777-7777-4777-8777-777777777777";
+
 /// A management request, what it sends to the store, and what the store answers.
 struct management_case {
   endpoint target;
@@ -243,14 +245,14 @@ BOOST_AUTO_TEST_CASE(lists_of_allowed_tools_are_checked_stored_and_taken_away) {
   BOOST_TEST(db->only("platform/allow").values.at(0).data == R"(["github_*"])");
   BOOST_TEST(send(endpoint::platform_patch, R"({"name":"N"})") == 200);
   BOOST_TEST(db->count("platform/allow") == 1u);
-  BOOST_TEST(send(endpoint::end_user_patch, R"({"allowed_tools":null})", {{"end_user_id", "u1"}})
+  BOOST_TEST(send(endpoint::end_user_patch, R"({"allowed_tools":null})", {{"end_user_id", u1}})
              == 200);
-  BOOST_TEST(db->only("end_user/allow").values.at(0).data == "u1");
+  BOOST_TEST(db->only("end_user/allow").values.at(0).data == u1);
   BOOST_TEST((db->only("end_user/allow").values.at(1).as == store_value::form::null));
   BOOST_TEST(send(endpoint::key_create, R"({"type":"platform","allowed_tools":["a"]})") == 201);
   BOOST_TEST(db->only("key/allow").values.at(0).data == db->only("key/insert").values.at(0).data);
   for (auto* bad : {R"({"allowed_tools":"a"})", R"({"allowed_tools":["a*b"]})"}) {
-    BOOST_TEST(send(endpoint::end_user_patch, bad, {{"end_user_id", "u1"}}) == 422, bad);
+    BOOST_TEST(send(endpoint::end_user_patch, bad, {{"end_user_id", u1}}) == 422, bad);
     BOOST_TEST(send(endpoint::key_create, bad) == 422, bad);
   }
   BOOST_TEST(db->count("end_user/update") == 1u);
@@ -261,23 +263,23 @@ BOOST_AUTO_TEST_CASE(requests_about_users_keys_and_apps_reach_the_store_with_the
   const auto any = std::optional<std::string>{};
   const std::vector<cell> a_body{{"body", "{\"x\":1}"}};
   const management_case table[]{
-    {endpoint::end_user_get, "", {{"end_user_id", "u1"}}, "end_user/find", {"u1"}, a_body, 200},
-    {endpoint::end_user_get, "", {{"end_user_id", "u1"}}, "end_user/find", {"u1"}, {}, 404},
+    {endpoint::end_user_get, "", {{"end_user_id", u1}}, "end_user/find", {u1}, a_body, 200},
+    {endpoint::end_user_get, "", {{"end_user_id", u1}}, "end_user/find", {u1}, {}, 404},
     {endpoint::end_user_patch,
      R"({"is_active":false})",
-     {{"end_user_id", "u1"}},
+     {{"end_user_id", u1}},
      "end_user/update",
-     {"u1", any, any, "f"},
+     {u1, any, any, "f"},
      a_body,
      200},
     {endpoint::end_user_delete,
      "",
-     {{"end_user_id", "u1"}},
+     {{"end_user_id", u1}},
      "end_user/delete",
-     {"u1"},
-     {{"id", "u1"}},
+     {u1},
+     {{"id", u1}},
      204},
-    {endpoint::end_user_delete, "", {{"end_user_id", "u1"}}, "end_user/delete", {"u1"}, {}, 404},
+    {endpoint::end_user_delete, "", {{"end_user_id", u1}}, "end_user/delete", {u1}, {}, 404},
     {endpoint::key_revoke, "", {{"key_id", "k1"}}, "key/revoke", {"k1"}, {{"key_id", "k1"}}, 204},
     {endpoint::key_revoke, "", {{"key_id", "k1"}}, "key/revoke", {"k1"}, {}, 404},
     {endpoint::app_patch,
@@ -298,6 +300,19 @@ BOOST_AUTO_TEST_CASE(requests_about_users_keys_and_apps_reach_the_store_with_the
     {endpoint::logs_list, "", {}, "log/list", {"1", "20"}, {{"data", "[]"}, {"total", "0"}}, 200}};
   for (auto& x : table)
     check(x);
+}
+
+BOOST_AUTO_TEST_CASE(an_id_that_is_none_is_422_and_named) {
+  for (auto& [target, field] : {std::pair{endpoint::end_user_get, "end_user_id"},
+                                std::pair{endpoint::webhook_get, "webhook_id"}}) {
+    auto reply = ask_api(target, platform_key, "", {{field, "abc"}});
+    BOOST_TEST(reply->status == 422);
+    BOOST_TEST(reply->text("/error/param") == field);
+  }
+  client_request logs{endpoint::logs_list, platform_key, "", "end_user_id=abc", {}, {}, "GET"};
+  logs.path_fields = {{"platform_id", platform.value}};
+  BOOST_TEST(serve(std::move(logs))->text("/error/param") == "end_user_id");
+  BOOST_TEST(db->count("log/list") == 0u);
 }
 
 BOOST_AUTO_TEST_CASE(bad_bodies_are_422_and_name_the_field) {
@@ -330,7 +345,7 @@ BOOST_AUTO_TEST_CASE(bad_bodies_are_422_and_name_the_field) {
          "redirect_url":"https://a.test","provider_config":{"host":"x"}})",
      "provider_config"}};
   for (auto& x : table) {
-    auto reply = ask_api(x.target, platform_key, x.body, {{"end_user_id", "u1"}});
+    auto reply = ask_api(x.target, platform_key, x.body, {{"end_user_id", u1}});
     BOOST_TEST(reply->status == 422, x.body);
     BOOST_TEST(reply->text("/error/param") == x.param, x.body);
   }

@@ -30,6 +30,15 @@ BOOST_AUTO_TEST_CASE(random_uuids_carry_their_version) {
   BOOST_TEST(x != uuid4());
 }
 
+BOOST_AUTO_TEST_CASE(a_uuid_is_told_from_what_is_none) {
+  for (auto& good : {uuid4(), std::string{"ABCDEF00-0000-0000-0000-000000000000"}})
+    BOOST_TEST(is_uuid(good), good);
+  for (auto* bad :
+       {"", "u1", "00000000000000000000000000000000", "0000000000000-0000-0000-0000-00000000",
+        "g0000000-0000-0000-0000-000000000000", "00000000-0000-0000-0000-0000000000000"})
+    BOOST_TEST(!is_uuid(bad), bad);
+}
+
 BOOST_AUTO_TEST_CASE(time_ordered_uuids_begin_with_their_milliseconds) {
   constexpr std::chrono::milliseconds at{0x017F22E279B0};
   auto x = uuid7(at);
