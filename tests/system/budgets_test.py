@@ -117,6 +117,12 @@ class Budgets(BudgetTest):
         self.assertEqual(remaining, sum(x for _, x in self.moves()))
         self.assert_money_is_exact()
 
+    def test_a_threshold_can_be_taken_away(self):
+        self.ask("POST", body={"max_usd": "1", "low_balance_threshold": "0.5"})
+        shown = self.ask("PATCH", body={"low_balance_threshold": None})
+        self.assertIsNone(shown["low_balance_threshold"])
+        self.assertIsNone(self.ask("GET")["low_balance_threshold"])
+
     def test_a_used_up_budget_is_402_and_a_topup_ends_that(self):
         self.ask("POST", body={"max_usd": "0.10"})
         # 100,000 input tokens cost 0.25 US dollars: the crossing call runs.
