@@ -80,6 +80,11 @@ caf::error refusal(const admission& what, const store_row& row) {
   return make_problem(errc::internal, fmt::format("wallet/reserve answered '{}'", code));
 }
 
+bool is_about_content(const caf::error& why) {
+  auto code = code_of(why);
+  return code == errc::internal || code == errc::invalid_field || code == errc::conflict;
+}
+
 std::vector<store_value> reserve_values(const admission& what, const std::string& price_id,
                                         std::int64_t epoch, const std::string& token) {
   bool in_loop = !what.loop.empty();

@@ -15,6 +15,10 @@ namespace callboard {
 /// A refusal of wallet/reserve as an error for the caller, with the figures behind it (C27).
 caf::error refusal(const admission& what, const store_row& row);
 
+/// Whether a statement was refused for what it says, so that of a batch each item had better go for
+/// itself: one bad one must not take the others with it.
+bool is_about_content(const caf::error& why);
+
 /// The parameters of wallet/reserve.
 std::vector<store_value> reserve_values(const admission& what, const std::string& price_id,
                                         std::int64_t epoch, const std::string& token);

@@ -7,6 +7,7 @@
 #include "actors/crash_point.hpp"
 #include "actors/store_query.hpp"
 #include "actors/wallet_rows.hpp"
+#include "core/base/array_text.hpp"
 #include "core/base/digest.hpp"
 
 namespace callboard {
@@ -16,14 +17,13 @@ namespace {
 /// that for about 5 ms, which is the wait of the next batch.
 constexpr std::size_t batch_items_max = 128;
 
-/// Tool calls that were admitted and have not ended are waited for that long after a batch, if they
-/// are more than those that wait already. PostgreSQL works 280 us on a batch and 11 us on each of
-/// its items, so the small batch that is saved pays for the wait.
+/// Calls under way are waited for that long after a batch if they are more than those that wait
+/// already: PostgreSQL works 280 us on a batch and 11 us on each of its items.
 constexpr auto company_wait = std::chrono::milliseconds{1};
 
-/// A block is drawn from that long after it was made or grew, and lasts until every call that was
-/// admitted from it has surely ended; a call that may last longer takes a hold of its own. After
-/// the death of a node its rest is locked that long.
+/// A block is drawn from that long after it was made or grew, and lasts until calls of our own
+/// tools have surely ended; for longer ones it is extended. What a dead node leaves is locked that
+/// long.
 constexpr auto block_usable_for = std::chrono::seconds{60};
 constexpr std::chrono::milliseconds block_ttl = block_usable_for + limits::tool_hold_ttl;
 
@@ -35,13 +35,6 @@ constexpr std::size_t remembered_users_max = 10'000;
 
 /// Open holds listed for operators; what is beyond is placed all the same.
 constexpr std::size_t listed_holds_max = 100'000;
-
-/// Whether a statement was refused for what it says, so that of a batch each item had better go for
-/// itself: one bad one must not take the others with it.
-bool is_about_content(const caf::error& why) {
-  auto code = code_of(why);
-  return code == errc::internal || code == errc::invalid_field || code == errc::conflict;
-}
 
 } // namespace
 
@@ -60,9 +53,7 @@ void wallet_writer::admit(const admission& what, const std::string& price_id, on
   hold->price_id = price_id;
   hold->done = std::move(done);
   with_epoch(hold, [this, hold] {
-    auto& call = hold->what;
-    if (call.kind == hold_kind::mcp && !call.durable && call.amount.value > 0
-        && call.ttl <= limits::tool_hold_ttl)
+    if (hold->what.kind == hold_kind::mcp && !hold->what.durable && hold->what.amount.value > 0)
       admit_call(hold);
     else
       reserve(hold);
@@ -181,8 +172,7 @@ void wallet_writer::not_reserved(const batch_of_holds& batch, const caf::error& 
       run_reserve({hold});
       continue;
     }
-    // What may have been placed is given back as soon as PostgreSQL is there; but not the hold of
-    // an earlier try under the same key, whose work is under way.
+    // Given back as soon as PostgreSQL is there, unless an earlier try under its key has placed it.
     if (in_doubt && !open_holds_.contains(hold->what.id))
       query(
         self_, parts_.store, platform_, "wallet/resolve",
@@ -550,11 +540,26 @@ void wallet_writer::tick() {
   timer_armed_ = false;
   auto now = self_->clock().now();
   give_back(blocks_.take_rests(now - block_idle_for, now), [] {});
+  extend_blocks(now);
   end_doubtful_blocks();
   for (auto& hold : std::exchange(waiting_for_former_, {}))
     with_epoch(hold, [this, hold] { reserve(hold); });
   if (!blocks_.empty() || !doubtful_blocks_.empty())
     arm_timer();
+}
+
+void wallet_writer::extend_blocks(caf::actor_clock::time_point now) {
+  auto ids = blocks_.outlived(now);
+  if (ids.empty())
+    return;
+  array_text names;
+  for (auto& id : ids)
+    names.add(id.value);
+  query(
+    self_, parts_.store, platform_, "block/extend",
+    {names.take(), store_value::integer(block_ttl.count())},
+    [this, ids, until = now + block_usable_for](store_rows&) { blocks_.extended(ids, until); },
+    [](const caf::error&) {}); // the next tick tries again
 }
 
 void wallet_writer::end_doubtful_blocks() {

@@ -113,6 +113,8 @@ private:
   void run_bookings(std::vector<booking> batch);
   void run_endings(std::vector<ending_hold> batch);
   void settled(ending_hold& x, const store_row& row);
+  /// Keeps blocks alive whose calls are still under way.
+  void extend_blocks(caf::actor_clock::time_point now);
   /// Ends, in the journal if need be, every block of which PostgreSQL may know more than we do.
   void end_doubtful_blocks();
   void arm_timer();

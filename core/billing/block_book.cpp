@@ -81,6 +81,7 @@ void block_book::grown(const end_user_id& payer, const hold_id& id, micro_usd am
   x.used_at = now;
   x.grown_at = now;
   x.usable_until = usable_until;
+  x.outlived_at = usable_until;
   auto& current = current_[payer];
   auto before = std::exchange(current, id);
   if (before != id && blocks_.contains(before))
@@ -111,6 +112,20 @@ std::vector<block_book::rest> block_book::take_rests(time_point idle_since, time
   return take_rests_if([&](const block& x, bool in_use) {
     return !in_use || x.used_at <= idle_since || now >= x.usable_until;
   });
+}
+
+std::vector<hold_id> block_book::outlived(time_point now) const {
+  std::vector<hold_id> ids;
+  for (auto& [id, x] : blocks_)
+    if (x.calls > 0 && now >= x.outlived_at)
+      ids.push_back(id);
+  return ids;
+}
+
+void block_book::extended(const std::vector<hold_id>& ids, time_point until) {
+  for (auto& id : ids)
+    if (auto i = blocks_.find(id); i != blocks_.end())
+      i->second.outlived_at = until;
 }
 
 std::vector<block_book::rest> block_book::take_rests_of(const end_user_id& payer) {

@@ -64,6 +64,13 @@ public:
   /// used any more. `idle_since` of now takes all.
   std::vector<rest> take_rests(time_point idle_since, time_point now);
 
+  /// Blocks that nobody draws from any more, but whose calls are still under way: PostgreSQL must
+  /// not end them. They are named again until extended().
+  std::vector<hold_id> outlived(time_point now) const;
+
+  /// PostgreSQL lets those blocks live on; by then they need more time again.
+  void extended(const std::vector<hold_id>& ids, time_point until);
+
   /// Takes out every rest of the payer's blocks.
   std::vector<rest> take_rests_of(const end_user_id& payer);
 
@@ -82,6 +89,8 @@ private:
     /// Calls that were paid from it and have not ended.
     std::int64_t calls = 0;
     time_point usable_until;
+    /// When it needs more time if calls are under way.
+    time_point outlived_at;
     time_point used_at;
     /// The latest addition and its time.
     micro_usd latest;

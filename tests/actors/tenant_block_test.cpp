@@ -202,13 +202,27 @@ BOOST_AUTO_TEST_CASE(free_calls_durable_calls_and_turns_take_a_hold_of_their_own
   BOOST_TEST(db->count("block/reserve") == 0u);
 }
 
-BOOST_AUTO_TEST_CASE(a_call_that_may_outlast_its_block_takes_a_hold_of_its_own) {
+BOOST_AUTO_TEST_CASE(a_block_lives_on_while_a_call_that_it_pays_is_under_way) {
   warm();
-  auto long_one = tool("h1");
-  long_one.ttl = limits::tool_hold_ttl + 1ms;
-  unbox(admit(long_one));
-  BOOST_TEST(db->count("wallet/reserve") == 1u);
-  BOOST_TEST(db->count("block/reserve") == 0u);
+  unbox(admit(tool("h1")));
+  auto block = db->calls_of("block/reserve").back().values.at(2).data;
+  db->refuse("block/extend", errc::store_unavailable);
+  pass(59s);
+  BOOST_TEST(db->count("block/extend") == 0u);
+  pass(2s);
+  BOOST_TEST(db->count("block/extend") > 0u);
+  db->answer("block/extend", {{"extended", "1"}});
+  pass(2s); // tried again
+  db->calls.clear();
+  pass(50s);
+  BOOST_TEST(db->count("block/extend") == 0u);
+  pass(15s);
+  BOOST_TEST(db->only("block/extend").values.at(0).data == "{\"" + block + "\"}");
+  BOOST_TEST(unbox(ask<receipt>(tenant(), atom::settle_v, outcome("h1", true, 1500))).charged.value
+             == 1500);
+  db->calls.clear();
+  pass(5min);
+  BOOST_TEST(db->count("block/extend") == 0u);
 }
 
 BOOST_AUTO_TEST_CASE(the_call_that_crosses_the_end_takes_a_hold_of_its_own) {

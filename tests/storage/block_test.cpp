@@ -115,6 +115,29 @@ BOOST_AUTO_TEST_CASE(a_call_of_an_ended_block_is_charged_all_the_same) {
   verify();
 }
 
+BOOST_AUTO_TEST_CASE(a_block_that_is_extended_is_not_swept) {
+  topup(tenant, 1000);
+  auto block = uuid4();
+  auto ended = uuid4();
+  grow(block, 300, 10);
+  grow(ended, 100, 10);
+  give_back(ended, 100);
+  database.sql("UPDATE hold SET expires_at = clock_timestamp() - interval '1 second'");
+  auto extend = [&](const std::string& ttl) {
+    auto rows = run({tenant,
+                     "block/extend",
+                     {store_value::text("{" + block + "," + ended + "}"), store_value::text(ttl)}});
+    return store_row(rows, 0).integer("extended");
+  };
+  BOOST_TEST(extend("60000") >= 1);
+  BOOST_TEST(extend("1") >= 1); // never shorter
+  run({{}, "hold/sweep", {store_value::integer(100)}});
+  BOOST_TEST(database.cell("SELECT status FROM hold WHERE id = '" + block + "'") == "P");
+  BOOST_TEST(book({call(uuid4(), block, 10)}) == 1);
+  BOOST_TEST(balance() == 990);
+  verify();
+}
+
 BOOST_AUTO_TEST_CASE(in_strict_mode_an_ended_block_charges_only_what_is_there) {
   topup(tenant, 15);
   settings("strict_mode = true");

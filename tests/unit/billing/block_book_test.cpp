@@ -77,6 +77,19 @@ BOOST_AUTO_TEST_CASE(a_call_that_outlives_its_block_gives_its_price_back_all_the
   BOOST_TEST(book.empty());
 }
 
+BOOST_AUTO_TEST_CASE(a_block_with_calls_under_way_is_outlived_until_it_is_extended) {
+  grow(anybody, {"b"}, 20);
+  BOOST_TEST(book.outlived(at(60s)).empty()); // no call
+  BOOST_TEST(takes(anybody, 10));
+  BOOST_TEST(book.outlived(at(59s)).empty());
+  BOOST_TEST(book.outlived(at(60s)).size() == 1u);
+  book.extended({{"b"}, {"unknown"}}, at(90s));
+  BOOST_TEST(book.outlived(at(89s)).empty());
+  BOOST_TEST(book.outlived(at(90s)).size() == 1u);
+  book.booked({"b"});
+  BOOST_TEST(book.outlived(at(90s)).empty());
+}
+
 BOOST_AUTO_TEST_CASE(a_booked_call_leaves_nothing_behind) {
   grow(anybody, {"b"}, 10);
   takes(anybody, 10);
