@@ -108,25 +108,28 @@ void upstream_state::connect_anew() {
   probing = false;
   probed_again = false;
   ++connections;
-  auto again = std::exchange(waiting_for_era, {});
+  end_peers([](const peer&) { return true; }, std::exchange(waiting_for_era, {}));
+}
+
+/// Ends sessions. Those who wait for one, and `again`, begin anew.
+void upstream_state::end_peers(const std::function<bool(const peer&)>& wanted,
+                               std::vector<call_id> again) {
   std::vector<std::string> keys;
-  for (auto& [key, x] : peers)
+  for (auto& [key, x] : peers) {
+    if (!wanted(x))
+      continue;
     keys.push_back(key);
-  for (auto& key : keys)
-    take_waiting(key, again);
+    for (auto id : std::exchange(x.waiting, {}))
+      again.push_back(id);
+  }
+  for (auto id : again)
+    if (auto* x = find(id))
+      leave_peer(*x);
   for (auto& key : keys)
     end_peer(key);
   for (auto id : again)
-    authorize(id);
-}
-
-/// Moves those who wait for a session into `to`.
-void upstream_state::take_waiting(const std::string& peer_key, std::vector<call_id>& to) {
-  for (auto id : std::exchange(peers.at(peer_key).waiting, {}))
-    if (auto* x = find(id)) {
-      leave_peer(*x);
-      to.push_back(id);
-    }
+    if (find(id))
+      authorize(id);
 }
 
 void upstream_state::connection_changed(const end_user_id& user) {
@@ -136,17 +139,7 @@ void upstream_state::connection_changed(const end_user_id& user) {
     offers.erase(found);
   }
   tokens.erase(user.value);
-  std::vector<std::string> keys;
-  std::vector<call_id> again;
-  for (auto& [key, x] : peers)
-    if (x.user == user)
-      keys.push_back(key);
-  for (auto& key : keys)
-    take_waiting(key, again);
-  for (auto& key : keys)
-    end_peer(key);
-  for (auto id : again)
-    authorize(id);
+  end_peers([&user](const peer& x) { return x.user == user; }, {});
   wait_again(std::move(waiters));
 }
 

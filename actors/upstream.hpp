@@ -316,7 +316,7 @@ struct upstream_state {
   // -- changes (upstream.cpp) ---------------------------------------------------
 
   void connect_anew();
-  void take_waiting(const std::string& peer_key, std::vector<call_id>& to);
+  void end_peers(const std::function<bool(const peer&)>& wanted, std::vector<call_id> again);
 
   // -- life (upstream.cpp) ---------------------------------------------------
 
