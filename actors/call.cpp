@@ -38,7 +38,7 @@ bool is_operator(const call_state& state) {
   return !hash.empty() && equal_in_constant_time(to_hex(sha256(state.presented_key)), hash);
 }
 
-/// PostgreSQL would find out as well, but not in which field.
+/// For the management API. PostgreSQL would find out as well, but not in which field.
 caf::error refuse_ids(const call_state& state) {
   for (auto* field : {"end_user_id", "webhook_id", "delivery_id"}) {
     auto given = find_field(state.call->path_fields, field);
@@ -57,7 +57,7 @@ void authorized(call_self self, const call_rule& rule) {
   // Another platform's id and one that does not exist look the same (I9, C38).
   if (owner && *owner != state.who.platform.value)
     return state.fail(make_problem(errc::forbidden, "This key does not belong to that platform."));
-  if (auto problem = refuse_ids(state))
+  if (auto problem = owner ? refuse_ids(state) : caf::error{})
     return state.fail(problem);
   // A tool call is repeated by the key within its message (actors/tool_call.hpp).
   if (state.call->method == "GET" || state.call->method == "HEAD" || rule.speaks_rpc)

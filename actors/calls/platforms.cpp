@@ -47,7 +47,7 @@ settings_fields read_settings(field_reader& outer) {
   if (auto percent = fields.usd("markup_percentage", {0}, markup_percent_max)) {
     x.markup_ppm = store_value::integer(percent->value / 100);
     if (percent->value % 100 != 0)
-      fields.refuse("markup_percentage", "must have at most four decimals.");
+      fields.refuse("markup_percentage", "'markup_percentage' must have at most four decimals.");
   }
   if (auto strict = fields.boolean("strict"))
     x.strict = store_value::boolean(*strict);
