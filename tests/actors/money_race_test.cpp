@@ -74,7 +74,6 @@ public:
     admission what;
     what.id = {uuid4()};
     what.request_hash = "hash";
-    what.ttl = limits::tool_hold_ttl;
     what.kind = hold_kind::mcp;
     what.end_user = plan_.user;
     what.subject = "github_get_issue";

@@ -14,7 +14,6 @@ struct tenant_fixture : node_fixture {
     admission x;
     x.id = {id};
     x.request_hash = "hash";
-    x.ttl = limits::tool_hold_ttl;
     x.kind = hold_kind::mcp;
     x.end_user = user;
     x.subject = "github_get_issue";

@@ -61,7 +61,6 @@ window_step debit(const tenant_actor& tenant, const principal& who) {
       admission what;
       what.id = {uuid4()};
       what.request_hash = sha256(what.id.value);
-      what.ttl = limits::tool_hold_ttl;
       what.kind = hold_kind::mcp;
       what.end_user = who.end_user;
       what.subject = "github_get_issue";
