@@ -91,6 +91,17 @@ struct upstream_fixture : node_fixture {
                    R"({"name":"echo","arguments":{"region":"eu"})" + more + '}');
   }
 
+  /// Request 1, a keyed call whose hold exists already, with that status.
+  relay_request keyed_request(const std::string& status) {
+    db->handlers["wallet/reserve"] = [status](const store_call&) {
+      return one_row({{"code", "exists"}, {"free", "f"}, {"amount", "1500"}, {"status", status}});
+    };
+    auto x = tool_request(1);
+    x.hold = {"55555555-5555-4555-8555-555555555555"};
+    x.keyed = true;
+    return x;
+  }
+
   void relay(const relay_request& x) { tell(remote(), atom::relay_v, x, ear); }
 
   static std::vector<cell> connection_row(const std::string& token, const std::string& scope) {

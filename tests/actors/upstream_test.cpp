@@ -376,12 +376,7 @@ BOOST_AUTO_TEST_CASE(a_free_place_goes_to_somebody_who_still_waits) {
 
 BOOST_AUTO_TEST_CASE(a_cancelled_repetition_leaves_the_hold_of_the_first_try_alone) {
   speak(era::stateless);
-  auto x = tool_request(1);
-  x.hold = {"55555555-5555-4555-8555-555555555555"};
-  x.keyed = true;
-  db->handlers["wallet/reserve"] = [](const store_call&) {
-    return one_row({{"code", "exists"}, {"free", "f"}, {"amount", "1500"}, {"status", "P"}});
-  };
+  auto x = keyed_request("P");
   db->held = {"wallet/reserve"};
   relay(x);
   tell(remote(), atom::relay_stop_v, std::uint64_t{1}, ear);
@@ -506,12 +501,7 @@ BOOST_AUTO_TEST_CASE(an_empty_wallet_stops_the_call_before_the_server) {
 
 BOOST_AUTO_TEST_CASE(a_keyed_call_that_was_paid_for_is_answered_again_without_the_server) {
   speak(era::stateless);
-  auto x = tool_request(1);
-  x.hold = {"55555555-5555-4555-8555-555555555555"};
-  x.keyed = true;
-  db->handlers["wallet/reserve"] = [](const store_call&) {
-    return one_row({{"code", "exists"}, {"free", "f"}, {"amount", "1500"}, {"status", "S"}});
-  };
+  auto x = keyed_request("S");
   db->answer(
     "hold/result",
     {{"body", R"({"resultType":"complete","content":[]})"}, {"free", "f"}, {"charged", "1500"}});
