@@ -15,9 +15,6 @@ namespace {
 /// Of a refusal's body that much is kept; the rest says nothing more.
 constexpr std::size_t refusal_bytes_max = 16u * 1024;
 
-/// What a running turn has used is noted that often: the most that the death of a node can cost us.
-constexpr auto checkpoint_interval = std::chrono::seconds{5};
-
 /// Output tokens that a turn is counted with until the real number is known. The bound of a request
 /// is no estimate: most name none, and a model's own is many times what it usually answers.
 constexpr std::int64_t output_tokens_guess = 1000;
@@ -205,7 +202,7 @@ void model_turn::on_chunk(fetch_id id, const std::string& bytes) {
 
 void model_turn::note_progress() {
   auto now = self_->clock().now();
-  if (!held_ || now - noted_ < checkpoint_interval)
+  if (!held_ || now - noted_ < limits::turn_note_interval)
     return;
   noted_ = now;
   auto usage = then_.usage_so_far();
@@ -214,7 +211,8 @@ void model_turn::note_progress() {
   // Without it the sweeper would release what a dead node had used; nobody waits for it.
   query(
     self_, parts_.store, who_.platform, "hold/checkpoint",
-    {store_value::text(hold_.value), store_value::integer(used.value), store_value::null()},
+    {store_value::text(hold_.value), store_value::integer(used.value), store_value::null(),
+     store_value::integer(limits::turn_hold_ttl.count())},
     [](store_rows&) {}, [this](const caf::error& x) { parts_.metrics->log_problem(request_, x); });
 }
 

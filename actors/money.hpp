@@ -8,6 +8,7 @@
 
 #include "actors/rate_messages.hpp"
 #include "core/base/ids.hpp"
+#include "core/base/limits.hpp"
 #include "core/base/money.hpp"
 
 /// What actors say to each other about money; part of actors/interfaces.hpp.
@@ -37,7 +38,7 @@ struct admission {
   /// A turn's prices as a JSON object {input, cached, output, markup_ppm}, kept on the hold; empty
   /// for tools, whose price the tenant knows.
   std::string prices;
-  std::chrono::milliseconds ttl{15 * 60 * 1000};
+  std::chrono::milliseconds ttl{limits::turn_hold_ttl};
   /// The hold must be in PostgreSQL before the work begins, so that a retry after a crash finds it:
   /// keyed requests. Turns always are; other tool calls may be admitted in memory.
   bool durable = false;

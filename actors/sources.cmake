@@ -57,5 +57,6 @@ target_sources(callboard_actors PRIVATE
   upstream_lists.cpp
   upstream_money.cpp
   upstream_tokens.cpp
+  wallet_blocks.cpp
   wallet_rows.cpp
   wallet_writer.cpp)

@@ -85,12 +85,16 @@ void tenant_state::place(const candidate_ptr& x, const std::string& price_id) {
 
 void tenant_state::answer(const candidate_ptr& x, result<hold_ticket> ticket) {
   bool is_late = self->clock().now() - x->at >= limits::money_timeout - late_margin;
+  // A keyed one that existed belongs to another try.
+  bool is_ours = ticket && (ticket->existed == 0 || (ticket->existed == 'P' && !x->what.durable));
   if (ticket && is_late) {
-    give_back(x, *ticket);
-    ticket = make_problem(errc::timeout, "The database took too long.");
+    constexpr auto why = "The database took too long.";
+    if (is_ours)
+      money->undo(*ticket, why);
+    ticket = make_problem(errc::timeout, why);
   }
   // Nothing happens for what was refused, and what happened before was counted before.
-  bool happens = ticket && (ticket->existed == 0 || ticket->existed == 'P');
+  bool happens = ticket && is_ours;
   if (x->counted && !happens) {
     rates->give_back(x->counted->user, x->counted->noted.counted);
   } else if (x->counted) {
@@ -98,19 +102,6 @@ void tenant_state::answer(const candidate_ptr& x, result<hold_ticket> ticket) {
     ticket->limits = x->counted->noted.limits;
   }
   admissions.deliver(x->promise, std::move(ticket));
-}
-
-void tenant_state::give_back(const candidate_ptr& x, const hold_ticket& ticket) {
-  // One that existed under a key belongs to another try.
-  if (ticket.existed != 0 && (ticket.existed != 'P' || x->what.durable))
-    return;
-  settlement what;
-  what.id = ticket.id;
-  what.charge = false;
-  what.request_type = x->what.kind == hold_kind::llm ? "response" : "mcp_tool";
-  what.status = "error";
-  what.error_message = "The database took too long.";
-  money->settle(what, [](const result<receipt>&) {});
 }
 
 caf::result<receipt> tenant_state::settle(const settlement& what) {

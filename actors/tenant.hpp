@@ -57,8 +57,6 @@ struct tenant_state {
   void admit_at(const candidate_ptr& x, const cached_price& price);
   void place(const candidate_ptr& x, const std::string& price_id);
   void answer(const candidate_ptr& x, result<hold_ticket> ticket);
-  /// Nobody waits for it any more: gives back what it took.
-  void give_back(const candidate_ptr& x, const hold_ticket& ticket);
   caf::result<receipt> settle(const settlement& what);
   caf::result<model_info> find_model(const std::string& slug);
   void find_default_model(std::int64_t markup_ppm, promise_book<model_info>::number promise);

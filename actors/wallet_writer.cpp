@@ -1,37 +1,14 @@
 #include "actors/wallet_writer.hpp"
 
-#include <algorithm>
-
-#include <spdlog/spdlog.h>
-
-#include "actors/crash_point.hpp"
 #include "actors/store_query.hpp"
 #include "actors/wallet_rows.hpp"
-#include "core/base/array_text.hpp"
 #include "core/base/digest.hpp"
 
 namespace callboard {
 namespace {
 
-/// Items of one statement: what arrives in one round trip at 128 connections; PostgreSQL works on
-/// that for about 5 ms, which is the wait of the next batch.
-constexpr std::size_t batch_items_max = 128;
-
-/// Calls under way are waited for that long after a batch if they are more than those that wait
-/// already: PostgreSQL works 280 us on a batch and 11 us on each of its items.
-constexpr auto company_wait = std::chrono::milliseconds{1};
-
-/// A block is drawn from that long after it was made or grew, and lasts until calls of our own
-/// tools have surely ended; for longer ones it is extended. What a dead node leaves is locked that
-/// long.
-constexpr auto block_usable_for = std::chrono::seconds{60};
-constexpr std::chrono::milliseconds block_ttl = block_usable_for + limits::tool_hold_ttl;
-
 /// A block that nobody drew from for that long goes back; other nodes may need the money.
 constexpr auto block_idle_for = std::chrono::seconds{1};
-
-/// End users whose budget is remembered as there or not; a few hundred bytes each.
-constexpr std::size_t remembered_users_max = 10'000;
 
 /// Open holds listed for operators; what is beyond is placed all the same.
 constexpr std::size_t listed_holds_max = 100'000;
@@ -101,6 +78,7 @@ void wallet_writer::acquire_then(std::function<void(caf::error)> next) {
 
 void wallet_writer::reserve(const pending_ptr& hold) {
   hold->epoch = epoch_;
+  hold->token = token_;
   reservations_.add(hold);
 }
 
@@ -115,13 +93,14 @@ void wallet_writer::run_reserve(const batch_of_holds& batch) {
   };
   if (batch.size() == 1) {
     query(self_, parts_.store, platform_, "wallet/reserve",
-          reserve_values(batch[0]->what, batch[0]->price_id, batch[0]->epoch, token_), on_rows,
-          on_error);
+          reserve_values(batch[0]->what, batch[0]->price_id, batch[0]->epoch, batch[0]->token),
+          on_rows, on_error);
     return;
   }
   json::array items;
   for (auto& hold : batch) {
     hold->epoch = epoch_;
+    hold->token = token_;
     items.push_back(reserve_item(hold->what, hold->price_id));
   }
   query(self_, parts_.store, platform_, "wallet/reserve_many",
@@ -149,7 +128,8 @@ void wallet_writer::take_answer(const pending_ptr& hold, const store_row& row) {
                        row.boolean("free"),
                        {row.integer("amount")},
                        existed && !status.empty() ? status.front() : '\0'};
-    if (open_holds_.size() < listed_holds_max)
+    bool is_open = ticket.existed == 0 || ticket.existed == 'P';
+    if (is_open && open_holds_.size() < listed_holds_max)
       open_holds_[ticket.id] = ticket;
     conclude(hold);
     return hold->done(ticket);
@@ -174,13 +154,30 @@ void wallet_writer::not_reserved(const batch_of_holds& batch, const caf::error& 
     }
     // Given back as soon as PostgreSQL is there, unless an earlier try under its key has placed it.
     if (in_doubt && !open_holds_.contains(hold->what.id))
-      query(
-        self_, parts_.store, platform_, "wallet/resolve",
-        {store_value::text(hold->what.id.value), store_value::text("V"), store_value::integer(0),
-         store_value::null(), store_value::null()},
-        [](store_rows&) {}, [](const caf::error&) {}, true);
+      undo_hold(hold->what.id, hold->token, store_value::null(), false);
     refuse(hold, why);
   }
+}
+
+void wallet_writer::undo(const hold_ticket& ticket, const std::string& why) {
+  if (auto call = open_calls_.extract(ticket.id); !call.empty()) {
+    blocks_.put_back(call.mapped().block, call.mapped().amount);
+    return;
+  }
+  open_holds_.erase(ticket.id);
+  undo_hold(ticket.id, token_, store_value::text(why), ticket.free);
+}
+
+void wallet_writer::undo_hold(const hold_id& id, const std::string& token, store_value why,
+                              bool free) {
+  query(
+    self_, parts_.store, platform_, "hold/undo",
+    {store_value::text(id.value), store_value::text(token), std::move(why)},
+    [this, free](store_rows&) {
+      if (free)
+        standing_.forget(); // its slot is free again
+    },
+    [](const caf::error&) {}, true);
 }
 
 // Money that only lies ready for others is no reason to refuse. One lane runs our statements in
@@ -200,7 +197,7 @@ void wallet_writer::fall_short(const pending_ptr& hold, const store_row& row) {
   }
   auto why = refusal(hold->what, row);
   // After that long no block of a former owner is left.
-  if (hold->waits_left == 0 || now >= acquired_at_ + block_ttl)
+  if (hold->waits_left == 0 || now >= acquired_at_ + limits::block_ttl)
     return refuse(hold, std::move(why));
   look_at_former_owners(hold, of_wallet ? end_user_id{} : hold->what.end_user, std::move(why));
 }
@@ -234,168 +231,6 @@ void wallet_writer::refuse(const pending_ptr& hold, caf::error why) {
   hold->done(std::move(why));
 }
 
-// -- the way of a tool call -----------------------------------------------------
-
-void wallet_writer::admit_call(const pending_ptr& hold) {
-  auto now = self_->clock().now();
-  if (standing_.maybe_free())
-    return reserve(hold);
-  if (!standing_.is_fresh(now))
-    return look_then(hold);
-  auto& user = hold->what.end_user;
-  auto known = budgeted_.find(user);
-  auto payer = known != budgeted_.end() && !known->second ? end_user_id{} : user;
-  if (growing_.contains(payer) && !growing_[payer].empty()) {
-    growing_[payer].push_back(hold); // others wait already: in order
-    return;
-  }
-  if (take_from_block(hold, payer))
-    return;
-  // Too little for a block: the call that crosses the end of the wallet takes a hold of its own.
-  if (standing_.available() < hold->what.amount || short_of_money_ > 0)
-    return reserve(hold);
-  grow(payer, hold->what.amount, hold);
-}
-
-bool wallet_writer::take_from_block(const pending_ptr& hold, const end_user_id& payer) {
-  auto& what = hold->what;
-  auto block = blocks_.take(payer, what.amount, self_->clock().now());
-  if (!block)
-    return false;
-  ++admitted_total_;
-  open_calls_[what.id] = {what.id,      *block,         what.end_user, what.subject,
-                          what.request, hold->price_id, what.amount};
-  if (blocks_.runs_low(payer) && !growing_.contains(payer) && short_of_money_ == 0
-      && what.amount.value <= standing_.available().value)
-    grow(payer, what.amount, nullptr);
-  hold->done(hold_ticket{what.id, false, what.amount, 0});
-  return true;
-}
-
-void wallet_writer::look_then(const pending_ptr& hold) {
-  waiting_for_standing_.push_back(hold);
-  if (waiting_for_standing_.size() > 1)
-    return;
-  query(
-    self_, parts_.store, platform_, "wallet/standing",
-    {store_value::integer(limits::free_calls_per_month)},
-    [this](store_rows& rows) {
-      if (!rows.empty())
-        note(store_row{rows, 0});
-      bool fresh = standing_.is_fresh(self_->clock().now());
-      for (auto& next : std::exchange(waiting_for_standing_, {}))
-        if (fresh)
-          admit_call(next);
-        else
-          reserve(next);
-    },
-    [this](const caf::error& x) {
-      for (auto& next : std::exchange(waiting_for_standing_, {}))
-        refuse(next, x);
-    });
-}
-
-void wallet_writer::grow(const end_user_id& payer, micro_usd needed, const pending_ptr& hold) {
-  auto [i, first] = growing_.try_emplace(payer);
-  if (hold)
-    i->second.push_back(hold);
-  if (!first)
-    return;
-  auto now = self_->clock().now();
-  auto block = blocks_.block_to_grow(payer, now, uuid4);
-  query(
-    self_, parts_.store, platform_, "block/reserve",
-    {store_value::integer(epoch_), store_value::text(token_), store_value::text(block.value),
-     payer.empty() ? store_value::null() : store_value::text(payer.value),
-     store_value::integer(blocks_.wish(payer, needed, now).value),
-     store_value::integer(needed.value), store_value::integer(block_ttl.count()),
-     store_value::integer(limits::free_calls_per_month)},
-    [this, payer, block](store_rows& rows) {
-      if (rows.empty())
-        did_not_grow(payer, block, make_problem(errc::internal, "block/reserve answered no row"));
-      else
-        grew(payer, block, store_row{rows, 0});
-    },
-    [this, payer, block](const caf::error& x) { did_not_grow(payer, block, x); });
-}
-
-void wallet_writer::grew(const end_user_id& payer, const hold_id& block, const store_row& row) {
-  auto waiting = std::move(growing_.extract(payer).mapped());
-  auto code = row.text("code");
-  note(row);
-  if (code == "ok") {
-    auto now = self_->clock().now();
-    std::chrono::milliseconds usable = block_usable_for;
-    if (row.maybe_text("usable_ms"))
-      usable = std::min(usable, std::chrono::milliseconds{row.integer("usable_ms")});
-    crash_point("block_reserved");
-    blocks_.grown(payer, block, {row.integer("amount")}, now, now + usable);
-    arm_timer();
-  }
-  if (code == "ok" || code == "shared") {
-    if (budgeted_.size() >= remembered_users_max)
-      budgeted_.clear();
-    if (!payer.empty())
-      budgeted_[payer] = code == "ok";
-    for (auto& hold : waiting)
-      admit_call(hold);
-    return;
-  }
-  // As a rule because the day or month of the budget has ended.
-  if (code == "ended" && blocks_.contains(block)) {
-    blocks_.retire(payer);
-    for (auto& hold : waiting)
-      admit_call(hold);
-    return;
-  }
-  if (code == "fenced") {
-    epoch_ = 0;
-    blocks_.retire(payer);
-  }
-  // The hold of its own finds out what is the matter, or still fits.
-  for (auto& hold : waiting)
-    with_epoch(hold, [this, hold] { reserve(hold); });
-}
-
-void wallet_writer::did_not_grow(const end_user_id& payer, const hold_id& block,
-                                 const caf::error& why) {
-  auto waiting = std::move(growing_.extract(payer).mapped());
-  // In doubt whether it is larger now: its calls go on, then it ends.
-  spdlog::warn("tenant platform={} block={} did not grow code={}", platform_.value, block.value,
-               to_string(code_of(why)));
-  blocks_.retire(payer);
-  doubtful_blocks_.insert(block);
-  arm_timer();
-  for (auto& hold : waiting)
-    refuse(hold, why);
-}
-
-void wallet_writer::give_back(std::vector<billing::block_book::rest> rests,
-                              std::function<void()> next) {
-  if (rests.empty())
-    return next();
-  json::array items;
-  for (auto& x : rests)
-    items.push_back(json::object{{"id", x.block.value}, {"amount", x.amount.value}});
-  ++returns_under_way_;
-  query(
-    self_, parts_.store, platform_, "block/return",
-    {store_value::text(json::serialize(items)), store_value::integer(limits::free_calls_per_month)},
-    [this, next](store_rows& rows) {
-      --returns_under_way_;
-      if (!rows.empty())
-        note(store_row{rows, 0});
-      next();
-    },
-    [this, next, rests](const caf::error&) {
-      --returns_under_way_;
-      for (auto& x : rests)
-        doubtful_blocks_.insert(x.block);
-      arm_timer();
-      next();
-    });
-}
-
 // -- ends -----------------------------------------------------------------------
 
 void wallet_writer::settle(const settlement& what, on_receipt done) {
@@ -414,65 +249,6 @@ void wallet_writer::settle(const settlement& what, on_receipt done) {
   bookings_.add({std::move(charge), std::move(done)});
 }
 
-bool wallet_writer::company_is_near(std::size_t waiting) {
-  if (waiting >= std::min(open_calls_.size(), batch_items_max))
-    return false;
-  auto due = booked_at_ + company_wait;
-  if (self_->clock().now() >= due)
-    return false;
-  if (!std::exchange(booking_ordered_, true))
-    self_->scheduled_send(self_, due, atom::run_v);
-  return true;
-}
-
-void wallet_writer::look_again() {
-  booking_ordered_ = false;
-  bookings_.look_again();
-}
-
-void wallet_writer::run_bookings(std::vector<booking> items) {
-  crash_point("block_booking");
-  auto batch = std::make_shared<std::vector<booking>>(std::move(items));
-  std::vector<billing::tool_charge> charges;
-  charges.reserve(batch->size());
-  for (auto& x : *batch)
-    charges.push_back(x.charge);
-  query(
-    self_, parts_.store, platform_, "block/settle",
-    billing::settle_values(charges, limits::free_calls_per_month),
-    [this, batch](store_rows& rows) {
-      crash_point("block_booked");
-      receipt paid;
-      if (!rows.empty()) { // else it waits in the lane's journal
-        store_row row{rows, 0};
-        note(row);
-        paid.balance = {row.integer("balance")};
-        paid.balance_known = true;
-      }
-      booked_at_ = self_->clock().now();
-      bookings_.done(); // first: PostgreSQL works on the next batch while we answer for this one
-      for (auto& x : *batch) {
-        blocks_.booked(x.charge.block);
-        paid.charged = x.charge.amount;
-        x.done(paid);
-      }
-    },
-    [this, batch](const caf::error& why) {
-      bool spoiled = batch->size() > 1 && is_about_content(why);
-      for (auto& x : *batch) {
-        if (spoiled) {
-          run_bookings({std::move(x)});
-          continue;
-        }
-        blocks_.booked(x.charge.block);
-        x.done(why);
-      }
-      if (!spoiled)
-        bookings_.done();
-    },
-    true);
-}
-
 void wallet_writer::run_endings(std::vector<ending_hold> items) {
   auto batch = std::make_shared<std::vector<ending_hold>>(std::move(items));
   auto on_rows = [this, batch](store_rows& rows) {
@@ -489,11 +265,14 @@ void wallet_writer::run_endings(std::vector<ending_hold> items) {
   };
   auto on_error = [this, batch](const caf::error& why) {
     bool spoiled = batch->size() > 1 && is_about_content(why);
-    for (auto& x : *batch)
-      if (spoiled)
+    for (auto& x : *batch) {
+      if (spoiled) {
         run_endings({std::move(x)});
-      else
-        x.done(why);
+        continue;
+      }
+      open_holds_.erase(x.end.id); // the sweeper's now
+      x.done(why);
+    }
     if (!spoiled)
       endings_.done();
   };
@@ -546,34 +325,6 @@ void wallet_writer::tick() {
     with_epoch(hold, [this, hold] { reserve(hold); });
   if (!blocks_.empty() || !doubtful_blocks_.empty())
     arm_timer();
-}
-
-void wallet_writer::extend_blocks(caf::actor_clock::time_point now) {
-  auto ids = blocks_.outlived(now);
-  if (ids.empty())
-    return;
-  array_text names;
-  for (auto& id : ids)
-    names.add(id.value);
-  query(
-    self_, parts_.store, platform_, "block/extend",
-    {names.take(), store_value::integer(block_ttl.count())},
-    [this, ids, until = now + block_usable_for](store_rows&) { blocks_.extended(ids, until); },
-    [](const caf::error&) {}); // the next tick tries again
-}
-
-void wallet_writer::end_doubtful_blocks() {
-  for (auto i = doubtful_blocks_.begin(); i != doubtful_blocks_.end();) {
-    if (blocks_.contains(*i)) { // its calls have not ended
-      ++i;
-      continue;
-    }
-    settlement end;
-    end.id = *i;
-    end.charge = false;
-    endings_.add({end, [](const result<receipt>&) {}});
-    i = doubtful_blocks_.erase(i);
-  }
 }
 
 void wallet_writer::close() {

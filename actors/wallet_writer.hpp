@@ -36,6 +36,10 @@ public:
   /// Ends a hold or a call; see tenant_actor.
   void settle(const settlement& what, on_receipt done);
 
+  /// Undoes an admission that came to nothing, now or when PostgreSQL is back; its callback was
+  /// called. `why` is for the log.
+  void undo(const hold_ticket& ticket, const std::string& why);
+
   /// Books what has waited for company long enough.
   void look_again();
 
@@ -49,6 +53,10 @@ public:
   json::object report() const;
 
 private:
+  /// Items of one statement: what arrives in one round trip at 128 connections; PostgreSQL works on
+  /// that for about 5 ms, which is the wait of the next batch.
+  static constexpr std::size_t batch_items_max = 128;
+
   /// A hold that is being placed.
   struct pending {
     admission what;
@@ -62,8 +70,9 @@ private:
     int waits_left = 3;
     /// Counted in short_of_money_.
     bool is_short = false;
-    /// The epoch that the latest try named.
+    /// What the latest try named.
     std::int64_t epoch = 0;
+    std::string token;
   };
   using pending_ptr = std::shared_ptr<pending>;
 
@@ -90,6 +99,7 @@ private:
   void reserved(const batch_of_holds& batch, const store_rows& rows);
   void take_answer(const pending_ptr& hold, const store_row& row);
   void not_reserved(const batch_of_holds& batch, const caf::error& why);
+  void undo_hold(const hold_id& id, const std::string& token, store_value why, bool free);
   void fall_short(const pending_ptr& hold, const store_row& row);
   void look_at_former_owners(const pending_ptr& hold, const end_user_id& payer, caf::error why);
   void refuse(const pending_ptr& hold, caf::error why);

@@ -39,13 +39,14 @@ MUTANTS = [
      "    RETURN;\n  END IF;\n  IF w.epoch <> e THEN",
      "wallet_test/a_former_owner_is_fenced_from_new_holds_but_may_settle_its_own"),
     ("no epoch check of a block",
-     "  IF w.epoch <> e OR w.token IS DISTINCT FROM tok THEN code := 'fenced'; RETURN; END IF;\n",
-     "", "block_test/an_older_owner_gets_no_block_but_its_calls_are_booked"),
+     "  IF w.epoch <> e OR w.token IS DISTINCT FROM tok THEN code := 'fenced'; RETURN; END IF;\n"
+     "  IF NOT w.is_active", "  IF NOT w.is_active",
+     "block_test/an_older_owner_gets_no_block_but_its_calls_are_booked"),
     ("no hold status check",
      "  IF x.status <> 'P' THEN code := 'already'; RETURN; END IF;\n", "",
      "wallet_test/a_hold_is_placed_settled_and_booked_once"),
     ("no request hash check of a hold",
-     "    IF old.req_hash <> rh THEN code := 'mismatch'; RETURN; END IF;\n", "",
+     "    ELSIF old.req_hash <> rh AND old.status IN ('P', 'S') THEN\n", "    ELSIF false THEN\n",
      "wallet_test/"
      "a_retry_finds_its_hold_even_after_a_takeover_and_another_request_does_not"),
     ("no request hash check of a top-up",

@@ -58,6 +58,19 @@ inline constexpr auto money_timeout = store_timeout * 2;
 /// The hold of a call to a tool of ours outlives the call surely, and its node not by much: only
 /// then is it given up.
 inline constexpr auto tool_hold_ttl = tool_call_timeout + money_timeout + 30s;
+
+/// The hold of a model turn outlives the longest silence of the model surely; what the turn has
+/// used is noted at least that often while it speaks, which gives the hold its whole time again.
+inline constexpr auto turn_note_interval = 5s;
+inline constexpr std::chrono::milliseconds turn_hold_ttl =
+  model_idle_timeout + turn_note_interval + money_timeout + 30s;
+
+/// A block is drawn from that long after it was made or grew, and lasts until calls of our own
+/// tools have surely ended; for longer ones it is extended. What a dead node leaves is locked that
+/// long.
+inline constexpr auto block_usable_for = 60s;
+inline constexpr std::chrono::milliseconds block_ttl = block_usable_for + tool_hold_ttl;
+
 /// A request between two local actors that does no I/O of its own.
 inline constexpr auto actor_timeout = 5s;
 

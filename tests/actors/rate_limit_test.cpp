@@ -291,6 +291,20 @@ BOOST_AUTO_TEST_CASE(a_request_that_is_refused_for_money_does_not_count) {
   BOOST_TEST(respond()->status == 429);
 }
 
+BOOST_AUTO_TEST_CASE(asking_again_for_an_answer_that_is_being_made_does_not_count) {
+  limits_of[user.value].requests_per_minute = 2;
+  db->handlers["wallet/reserve"] = [](const store_call&) {
+    return one_row({{"code", "exists"}, {"free", "f"}, {"amount", "1500"}, {"status", "P"}});
+  };
+  client_request x{endpoint::mcp_post,  user_key, tool_call("1"), {},
+                   {{"app", "github"}}, {},       "POST"};
+  x.headers = {{"Mcp-Session-Id", "session-1"},
+               {"Content-Type", "application/json"},
+               {"Idempotency-Key", "k"}};
+  for (int i = 0; i < 5; ++i)
+    BOOST_TEST(serve(x)->body.find("request_in_progress") != std::string::npos);
+}
+
 BOOST_AUTO_TEST_CASE(a_tool_call_beyond_the_limit_is_an_error_in_band) {
   limits_of[user.value].requests_per_minute = 1;
   auto first = mcp(tool_call("1"));

@@ -365,9 +365,9 @@ BOOST_AUTO_TEST_CASE(a_block_in_doubt_refuses_those_who_wait_and_is_not_used_aga
 BOOST_AUTO_TEST_CASE(a_hold_in_doubt_is_voided_when_postgresql_is_back) {
   db->refuse("wallet/reserve", errc::store_unavailable);
   BOOST_TEST((code_of(admit(turn("h1")).error()) == errc::store_unavailable));
-  auto undo = db->only("wallet/resolve");
+  auto undo = db->only("hold/undo");
   BOOST_TEST(undo.values.at(0).data == "h1");
-  BOOST_TEST(undo.values.at(1).data == "V");
+  BOOST_TEST(undo.values.at(1).data == db->only("wallet/reserve").values.at(1).data);
   BOOST_TEST(undo.journal);
 }
 
@@ -375,7 +375,20 @@ BOOST_AUTO_TEST_CASE(a_hold_that_was_surely_not_placed_is_not_voided) {
   warm();
   db->refuse("wallet/reserve", errc::timeout); // PostgreSQL has undone it
   BOOST_TEST((code_of(admit(turn("h1")).error()) == errc::timeout));
-  BOOST_TEST(db->count("wallet/resolve") == 0u);
+  BOOST_TEST(db->count("hold/undo") == 0u);
+}
+
+BOOST_AUTO_TEST_CASE(a_hold_that_has_ended_is_not_listed_as_open) {
+  for (const char* status : {"S", "V", "E", "P"}) {
+    db->handlers["wallet/reserve"] = [status](const store_call&) {
+      return one_row({{"code", "exists"}, {"free", "f"}, {"amount", "1500"}, {"status", status}});
+    };
+    auto keyed = tool(status);
+    keyed.durable = true;
+    unbox(admit(keyed));
+  }
+  auto report = json::parse(unbox(ask<std::string>(tenant(), atom::status_v)));
+  BOOST_TEST(report.at("state").at("open_holds") == 1);
 }
 
 BOOST_AUTO_TEST_CASE(the_hold_of_an_earlier_try_is_not_voided_by_a_later_one) {
@@ -385,7 +398,7 @@ BOOST_AUTO_TEST_CASE(the_hold_of_an_earlier_try_is_not_voided_by_a_later_one) {
   unbox(admit(keyed));
   db->refuse("wallet/reserve", errc::store_unavailable);
   BOOST_TEST((code_of(admit(keyed).error()) == errc::store_unavailable));
-  BOOST_TEST(db->count("wallet/resolve") == 0u);
+  BOOST_TEST(db->count("hold/undo") == 0u);
 }
 
 BOOST_AUTO_TEST_CASE(what_is_admitted_too_late_is_given_back) {
@@ -406,9 +419,7 @@ BOOST_AUTO_TEST_CASE(what_is_admitted_too_late_is_given_back) {
   auto keyed = tool("h1");
   keyed.durable = true;
   refused_late(keyed, "wallet/reserve");
-  auto undo = db->only("wallet/resolve");
-  BOOST_TEST(undo.values.at(0).data == "h1");
-  BOOST_TEST(undo.values.at(1).data == "V");
+  BOOST_TEST(db->only("hold/undo").values.at(0).data == "h1");
   // Of a block it is taken in memory and put back there.
   refused_late(tool("h2"), "block/reserve");
   auto report = json::parse(unbox(ask<std::string>(tenant(), atom::status_v)));
@@ -420,7 +431,7 @@ BOOST_AUTO_TEST_CASE(what_is_admitted_too_late_is_given_back) {
   };
   keyed.id = {"h3"};
   refused_late(keyed, "wallet/reserve");
-  BOOST_TEST(db->count("wallet/resolve") == 0u);
+  BOOST_TEST(db->count("hold/undo") == 0u);
 }
 
 BOOST_AUTO_TEST_CASE(turns_that_wait_for_one_round_trip_go_together) {

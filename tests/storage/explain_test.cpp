@@ -226,7 +226,8 @@ BOOST_AUTO_TEST_CASE(what_the_sweeper_ended_is_told_apart) {
   auto used = place("s-1", x);
   run({tenant,
        "hold/checkpoint",
-       {store_value::text(used), store_value::integer(300), store_value::text("gen-1")}});
+       {store_value::text(used), store_value::integer(300), store_value::text("gen-1"),
+        store_value::null()}});
   x.hold = uuid4();
   place("s-2", x);
   BOOST_TEST(explained("s-2").requests.at(0).steps.at(0).booked.late);

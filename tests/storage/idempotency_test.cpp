@@ -240,7 +240,9 @@ BOOST_AUTO_TEST_CASE(an_owner_that_is_alone_ends_what_its_dead_predecessor_held)
   ask told;
   reserve(silent);
   reserve(told);
-  run({tenant, "hold/checkpoint", {text(told.hold), number(40), store_value::null()}});
+  run({tenant,
+       "hold/checkpoint",
+       {text(told.hold), number(40), store_value::null(), store_value::null()}});
   auto acquire_as = [&](const char* node) {
     run({tenant, "wallet/acquire", {text(node), text(uuid4()), store_value::boolean(true)}});
   };

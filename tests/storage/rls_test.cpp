@@ -240,7 +240,7 @@ BOOST_FIXTURE_TEST_CASE(no_statement_changes_another_platforms_rows, two_platfor
     {other, "session/end", {text(hash)}},
     {other, "session/end_app", {text("github")}},
     {other, "response/delete", {text("resp_1"), text(user)}},
-    {other, "hold/checkpoint", {text(open_hold), text("5"), null}},
+    {other, "hold/checkpoint", {text(open_hold), text("5"), null, null}},
     {other, "rate_limit/set", {text(user), text("5"), null, null, text("t")}},
     {other, "rate_limit/delete", {text(user), text("t")}},
     {other,

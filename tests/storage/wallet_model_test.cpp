@@ -380,7 +380,8 @@ void model_fixture::do_rest(const step& x) {
     auto id = known_hold(x.a, true);
     run({tenant,
          "hold/checkpoint",
-         {store_value::text(id), store_value::integer(x.b % 700), store_value::null()}});
+         {store_value::text(id), store_value::integer(x.b % 700), store_value::null(),
+          store_value::null()}});
     return model.checkpoint(id, x.b % 700);
   }
   case act::budget: {

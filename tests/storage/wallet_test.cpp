@@ -1,4 +1,5 @@
 #include "core/base/json.hpp"
+#include "storage/statement.hpp"
 #include "tests/support/wallet_fixture.hpp"
 
 using namespace callboard;
@@ -101,9 +102,80 @@ BOOST_AUTO_TEST_CASE(a_retry_finds_its_hold_even_after_a_takeover_and_another_re
     auto again = reserve(y);
     BOOST_TEST(again.code == "exists");
     BOOST_TEST(again.status == status);
+    // What came to nothing binds nobody.
+    y.hash = "another request";
+    BOOST_TEST(reserve(y).code == (*status == 'S' ? "mismatch" : "exists"));
   }
   BOOST_TEST(available() == 890);
   verify();
+}
+
+BOOST_AUTO_TEST_CASE(a_hold_in_doubt_is_undone_by_the_owner_that_placed_it) {
+  topup(tenant, 1000);
+  auto undone = [&](const std::string& hold, const std::string& by) {
+    auto rows = run(
+      {tenant, "hold/undo", {store_value::text(hold), store_value::text(by), store_value::null()}});
+    return store_row(rows, 0).text("code");
+  };
+  ask found, placed, idle;
+  reserve(found);
+  reserve(idle);
+  auto former = token;
+  acquire();
+  BOOST_TEST(reserve(found).code == "exists"); // the repetition, on another node
+  reserve(placed);
+  BOOST_TEST(undone(found.hold, token) == "not_ours"); // the former owner may be at work on it
+  BOOST_TEST(undone(placed.hold, former) == "not_ours");
+  BOOST_TEST(undone(idle.hold, former) == "voided");
+  BOOST_TEST(undone(idle.hold, former) == "already");
+  BOOST_TEST(undone(uuid4(), former) == "not_found");
+  BOOST_TEST(available() == 800);
+  BOOST_TEST(resolved(found.hold, "S", 100) == "settled");
+  BOOST_TEST(undone(found.hold, former) == "already");
+  BOOST_TEST(database.cell("SELECT count(*) FROM request_log WHERE status = 'error'") == "0");
+  auto rows = run(
+    {tenant,
+     "hold/undo",
+     {store_value::text(placed.hold), store_value::text(token), store_value::text("Too late.")}});
+  BOOST_TEST(store_row(rows, 0).text("code") == "voided");
+  BOOST_TEST(database.cell("SELECT error_message FROM request_log WHERE status = 'error'")
+             == "Too late.");
+  BOOST_TEST(balance() == 900);
+  verify();
+}
+
+BOOST_AUTO_TEST_CASE(a_key_may_be_used_for_something_else_a_day_later) {
+  topup(tenant, 1000);
+  ask x;
+  reserve(x);
+  resolved(x.hold, "S", 60);
+  ask other = x;
+  other.hash = "another request";
+  BOOST_TEST(reserve(other).code == "mismatch");
+  database.sql("UPDATE hold SET resolved_at = resolved_at - interval '25 hours'");
+  auto again = reserve(other);
+  BOOST_TEST(again.code == "exists");
+  BOOST_TEST(again.status == "E"); // so the next id is tried
+  BOOST_TEST(balance() == 940);
+  verify();
+}
+
+BOOST_AUTO_TEST_CASE(what_is_noted_on_a_hold_may_give_it_more_time) {
+  topup(tenant, 1000);
+  ask x;
+  x.ttl_ms = 60'000;
+  reserve(x);
+  auto left = [&](store_value ttl) {
+    run(
+      {tenant,
+       "hold/checkpoint",
+       {store_value::text(x.hold), store_value::integer(1), store_value::null(), std::move(ttl)}});
+    auto rows = run({tenant, "hold/find", {store_value::text(x.hold)}});
+    return store_row(rows, 0).integer("expires_in_ms");
+  };
+  BOOST_TEST(left(store_value::null()) <= 60'000);
+  BOOST_TEST(left(store_value::integer(600'000)) > 500'000);
+  BOOST_TEST(left(store_value::integer(1)) > 500'000); // never shorter
 }
 
 BOOST_AUTO_TEST_CASE(a_former_owner_is_fenced_from_new_holds_but_may_settle_its_own) {
@@ -327,10 +399,12 @@ BOOST_AUTO_TEST_CASE(the_sweeper_settles_checkpoints_and_releases_the_rest) {
     reserve(x);
   run({tenant,
        "hold/checkpoint",
-       {store_value::text(used.hold), store_value::integer(40), store_value::text("ref")}});
+       {store_value::text(used.hold), store_value::integer(40), store_value::text("ref"),
+        store_value::null()}});
   run({tenant,
        "hold/checkpoint",
-       {store_value::text(used.hold), store_value::integer(30), store_value::null()}});
+       {store_value::text(used.hold), store_value::integer(30), store_value::null(),
+        store_value::null()}});
   auto rows = run({{}, "hold/sweep", {store_value::integer(100)}});
   BOOST_TEST(rows.size() == 3u);
   BOOST_TEST(run({{}, "hold/sweep", {store_value::integer(100)}}).empty());
@@ -343,6 +417,43 @@ BOOST_AUTO_TEST_CASE(the_sweeper_settles_checkpoints_and_releases_the_rest) {
   verify();
 }
 
+BOOST_AUTO_TEST_CASE(a_platform_that_cannot_be_swept_does_not_hold_up_the_others) {
+  ask late;
+  late.ttl_ms = -5000;
+  topup(tenant, 1000);
+  reserve(late);
+  auto locked = std::exchange(tenant, platform("other"));
+  acquire();
+  topup(tenant, 1000);
+  late.hold = uuid4();
+  late.ttl_ms = -1000;
+  reserve(late);
+  ask broken = late;
+  broken.hold = uuid4();
+  reserve(broken);
+  // A hold that cannot be ended: it holds more than is pending.
+  database.sql("UPDATE hold SET amount = 5000 WHERE id = '" + broken.hold + "'");
+  {
+    auto blocker = connection::open(database.conninfo());
+    BOOST_REQUIRE(blocker);
+    auto exec = [&](const std::string& text) {
+      return blocker->exec(statement{"test", statement_scope::internal, text}, {});
+    };
+    BOOST_REQUIRE(exec("BEGIN"));
+    BOOST_REQUIRE(exec("SELECT FROM wallet WHERE platform_id = '" + locked.value + "' FOR UPDATE"));
+    auto rows = run({{}, "hold/sweep", {store_value::integer(100)}});
+    BOOST_REQUIRE(rows.size() == 1u);
+    BOOST_TEST(store_row(rows, 0).text("id") == late.hold);
+    // Nobody else is left, so the busy one is waited for.
+    BOOST_TEST((code({{}, "hold/sweep", {store_value::integer(100)}}) == errc::timeout));
+  }
+  database.sql("UPDATE hold SET amount = 100 WHERE id = '" + broken.hold + "'");
+  BOOST_TEST(run({{}, "hold/sweep", {store_value::integer(100)}}).size() == 1u);
+  BOOST_TEST(run({{}, "hold/sweep", {store_value::integer(100)}}).size() == 1u);
+  BOOST_TEST(run({{}, "hold/sweep", {store_value::integer(100)}}).empty());
+  verify();
+}
+
 BOOST_AUTO_TEST_CASE(what_work_cost_beyond_its_checkpoint_is_booked_when_it_is_told_late) {
   topup(tenant, 1000);
   ask used;
@@ -350,7 +461,8 @@ BOOST_AUTO_TEST_CASE(what_work_cost_beyond_its_checkpoint_is_booked_when_it_is_t
   reserve(used);
   run({tenant,
        "hold/checkpoint",
-       {store_value::text(used.hold), store_value::integer(40), store_value::null()}});
+       {store_value::text(used.hold), store_value::integer(40), store_value::null(),
+        store_value::null()}});
   BOOST_TEST(run({{}, "hold/sweep", {store_value::integer(100)}}).size() == 1u);
   BOOST_TEST(balance() == 960);
   BOOST_TEST(resolved(used.hold, "S", 30) == "already"); // less than what was charged
@@ -365,7 +477,8 @@ BOOST_AUTO_TEST_CASE(what_work_cost_beyond_its_checkpoint_is_booked_when_it_is_t
   reserve(whole);
   run({tenant,
        "hold/checkpoint",
-       {store_value::text(whole.hold), store_value::integer(20), store_value::null()}});
+       {store_value::text(whole.hold), store_value::integer(20), store_value::null(),
+        store_value::null()}});
   BOOST_TEST(resolved(whole.hold, "S", 20) == "settled");
   BOOST_TEST(resolved(whole.hold, "S", 60) == "already");
   BOOST_TEST(balance() == 905);

@@ -84,7 +84,7 @@ std::string wallet_model::take_budget(int user, std::int64_t amount, bool strict
 wallet_model::decision wallet_model::reserve(const wish& x, bool is_owner) {
   if (auto i = holds_.find(x.id); i != holds_.end()) {
     auto& old = i->second;
-    if (old.hash != x.hash)
+    if (old.hash != x.hash && (old.status == 'P' || old.status == 'S'))
       return {"mismatch"};
     return {"exists", old.free, old.amount, std::string(1, old.status)};
   }
