@@ -8,6 +8,7 @@
 
 #include "actors/crash_point.hpp"
 #include "actors/metrics.hpp"
+#include "actors/store_query.hpp"
 #include "core/base/digest.hpp"
 #include "core/base/idempotency.hpp"
 #include "core/base/limits.hpp"
@@ -53,6 +54,8 @@ public:
     answer_->clean = clean;
     end();
   }
+
+  void set_final(bool is_final) override { answer_->final = is_final; }
 
   void on_closed(std::function<void()>) override {}
 
@@ -113,8 +116,8 @@ void answer_again(call_self self, const store_row& row) {
 
 void answer_keeper_state::keep() {
   auto& given = args.answer->given;
-  if (!args.answer->clean || !args.answer->whole
-      || !idempotency::ends_operation(given.status, given.headers))
+  bool is_final = args.answer->final.value_or(idempotency::ends_operation(given.status));
+  if (!args.answer->clean || !args.answer->whole || !is_final)
     return release();
   crash_point("before_keep");
   query(
@@ -130,7 +133,7 @@ void answer_keeper_state::keep() {
     [this](const caf::error& x) {
       // What the answer tells of is durable by itself; only its wording is not kept.
       args.parts.metrics->log_problem(args.call->id, x);
-      deliver();
+      release();
     });
 }
 
@@ -142,7 +145,8 @@ void answer_keeper_state::release() {
     [this](const caf::error& x) {
       args.parts.metrics->log_problem(args.call->id, x); // the claim runs out by itself
       deliver();
-    });
+    },
+    true);
 }
 
 void answer_keeper_state::renew() {
@@ -188,28 +192,39 @@ void run_once(call_self self, const call_rule& rule, const std::string& key) {
     {state.who.platform, state.who.end_user, call.method + ' ' + call.path}, key);
   auto attempt = uuid4();
   auto& settings = *state.parts.settings;
-  state.run("idempotency/begin",
-            {store_value::text(operation),
-             store_value::bytes(
-               sha256(call.method + '\n' + call.path + '?' + call.query + '\n' + call.body)),
-             store_value::text(attempt), store_value::text(settings.node_name),
-             store_value::integer(milliseconds{limits::kept_answer_lease}.count()),
-             store_value::integer(milliseconds{limits::kept_answer_ttl}.count()),
-             store_value::boolean(settings.owns_database)},
-            [self, &rule, operation, attempt](store_rows& rows) {
-              auto& st = self->state;
-              store_row row{rows, 0};
-              auto code = rows.empty() ? std::string{} : row.text("code");
-              if (code == "new" || code == "again")
-                return run(self, rule, operation, attempt);
-              if (code == "done")
-                return answer_again(self, row);
-              if (code == "mismatch")
-                return st.fail(make_problem(errc::idempotency_mismatch,
-                                            "This Idempotency-Key was used for another request.",
-                                            std::string{idempotency::header}));
-              st.fail(still_running());
-            });
+  state.claiming = true;
+  query(
+    self, state.parts.store, state.who.platform, "idempotency/begin",
+    {store_value::text(operation),
+     store_value::bytes(
+       sha256(call.method + '\n' + call.path + '?' + call.query + '\n' + call.body)),
+     store_value::text(attempt), store_value::text(settings.node_name),
+     store_value::integer(milliseconds{limits::kept_answer_lease}.count()),
+     store_value::integer(milliseconds{limits::kept_answer_ttl}.count()),
+     store_value::boolean(settings.owns_database)},
+    [self, &rule, operation, attempt](store_rows& rows) {
+      auto& st = self->state;
+      store_row row{rows, 0};
+      auto code = rows.empty() ? std::string{} : row.text("code");
+      if (code == "new" || code == "again")
+        return run(self, rule, operation, attempt);
+      if (code == "done")
+        return answer_again(self, row);
+      if (code == "mismatch")
+        return st.fail(make_problem(errc::idempotency_mismatch,
+                                    "This Idempotency-Key was used for another request.",
+                                    std::string{idempotency::header}));
+      st.fail(still_running());
+    },
+    [self, operation, attempt](const caf::error& problem) {
+      auto& st = self->state;
+      // It may be claimed all the same, by nobody who works on it.
+      query(
+        self, st.parts.store, st.who.platform, "idempotency/release",
+        {store_value::text(operation), store_value::text(attempt)}, [](store_rows&) {},
+        [](const caf::error&) {}, true);
+      st.fail(problem);
+    });
 }
 
 } // namespace callboard

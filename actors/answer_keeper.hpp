@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "actors/calls/table.hpp"
@@ -14,6 +15,8 @@ struct keyed_answer {
   bool streamed = false;
   /// The stream ended as it should.
   bool clean = true;
+  /// Whether it ends the operation, when its handler said so.
+  std::optional<bool> final = {};
   /// All of it is here: it stayed below limits::kept_answer_bytes_max.
   bool whole = true;
 };

@@ -203,7 +203,7 @@ call_actor::behavior_type call(call_self self, call_args args) {
       // Nobody is left to answer. Work that goes on (a loop, a tool call) has actors of its own, or
       // its rule says so; whoever gave an Idempotency-Key comes back for the answer.
       auto& call = *self->state.call;
-      if (find_rule(call.target).outlives_client || !call.idempotency.empty())
+      if (find_rule(call.target).outlives_client || self->state.claiming)
         return;
       self->state.answered = true;
       self->quit();

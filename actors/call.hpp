@@ -85,6 +85,8 @@ struct call_state {
   std::string presented_key;
   std::vector<name_value> query_fields;
   bool answered = false;
+  /// A claim for an Idempotency-Key is under way: whoever leaves now comes back for the answer.
+  bool claiming = false;
 };
 
 /// The actor as its handlers see it.

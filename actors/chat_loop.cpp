@@ -28,9 +28,13 @@ void chat_loop_state::begin(const model_info& model) {
   relay.emplace(responses::chat_relay_args{"chatcmpl-" + to_hex(random_bytes(16)),
                                            parts.unix_time(), model.slug, request.stream,
                                            request.include_usage});
-  model_turn::order order{
-    1,      1, body, responses::estimate_input_tokens(body), responses::output_tokens_bound(body),
-    keyed()};
+  model_turn::order order{1,
+                          1,
+                          body,
+                          responses::estimate_input_tokens(body),
+                          responses::output_tokens_bound(body),
+                          keyed(),
+                          keyed() ? sha256(call->body) : std::string{}};
   model_turn::callbacks then;
   then.admitted = [this](const caf::error& problem) {
     if (left)
@@ -109,6 +113,7 @@ void chat_loop_state::answer(responses::chat_relay::ending end) {
     return;
   parts.metrics->count_answer(call->target, 200);
   if (request.stream) {
+    call->sink->set_final(!end.turn.error);
     deliver(std::move(end.frames));
     call->sink->end_stream(true);
   } else {
@@ -160,6 +165,7 @@ void chat_loop_state::shut_down() {
   auto problem = make_problem(errc::shutting_down, "The service is restarting. Try again.");
   if (!left && !over && streaming) {
     over = true;
+    call->sink->set_final(false);
     deliver(relay->finish(body, problem).frames);
     call->sink->end_stream(true);
   }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "actors/answer_headers.hpp"
 #include "actors/look_up.hpp"
 #include "actors/menu.hpp"
 #include "actors/metrics.hpp"
@@ -176,8 +177,7 @@ void errand_state::call_tool(const std::string& app) {
     .then(
       [this](const tool_result& result) {
         tool = tool_call_actor{};
-        done(json::serialize(catalogue_result(result)),
-             {true, result.paid.charged, result.waited, result.limits});
+        done(json::serialize(catalogue_result(result)), bill_of(result));
       },
       [this](caf::error& why) {
         if (code_of(why) == errc::timeout)

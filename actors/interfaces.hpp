@@ -61,6 +61,11 @@ public:
   /// the chunked encoding, so that a client cannot take the answer for complete.
   virtual void end_stream(bool clean) = 0;
 
+  /// Tells, before the answer is complete, whether it ends its request, when its status does not
+  /// say so: a stream that fails has begun as 200, and a loop without end would not end the next
+  /// time. For requests with an Idempotency-Key (I33); nobody else listens.
+  virtual void set_final(bool) {}
+
   /// `notice` is called at most once, from any thread, when the client leaves before the answer is
   /// complete; at once if it has left already.
   virtual void on_closed(std::function<void()> notice) = 0;

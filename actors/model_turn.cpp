@@ -5,7 +5,6 @@
 #include "actors/crash_point.hpp"
 #include "actors/metrics.hpp"
 #include "actors/store_query.hpp"
-#include "core/base/digest.hpp"
 #include "core/base/limits.hpp"
 #include "core/connectors/absolute_url.hpp"
 
@@ -49,7 +48,7 @@ void model_turn::admit(const tenant_actor& tenant) {
   tenant_ = tenant;
   admission what;
   what.id = billing::try_hold(billing::turn_hold(loop_, order_.number), tries_);
-  what.request_hash = sha256(json::serialize(order_.body));
+  what.request_hash = order_.request_hash;
   what.kind = hold_kind::llm;
   what.end_user = who_.end_user;
   what.amount = billing::hold_for(order_.input_tokens_estimate, order_.output_tokens_max,
@@ -58,7 +57,8 @@ void model_turn::admit(const tenant_actor& tenant) {
   what.request = request_;
   what.loop = loop_;
   what.turn = order_.number;
-  what.turns_max = order_.numbers_max;
+  // Tries of a turn that came to nothing count in PostgreSQL, where the cap is the last resort.
+  what.turns_max = order_.numbers_max * (order_.keyed ? limits::keyed_tries_max : 1);
   what.prices = json::serialize(json::object{{"input", model_.price.input_per_million.value},
                                              {"cached", model_.price.cached_per_million.value},
                                              {"output", model_.price.output_per_million.value},

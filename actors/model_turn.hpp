@@ -27,6 +27,10 @@ public:
     /// The request has an Idempotency-Key: a turn that was made and paid for before is repeated
     /// from what it gave, one that came to nothing is tried again.
     bool keyed = false;
+    /// SHA-256 of the client's request when it is keyed. Not of the body: when a repetition comes
+    /// to another body, since a tool said something else this time, the paid turn counts all the
+    /// same.
+    std::string request_hash = {};
   };
 
   struct callbacks {

@@ -18,12 +18,12 @@
 namespace callboard {
 namespace {
 
-/// Repeating a paid loop costs money and repeats its side effects: SDKs that retry 5xx by default
-/// are told not to (I36).
-http_headers failure_headers(errc code, int status, bool paid) {
+/// Repeating a paid loop costs money and repeats its side effects: SDKs that retry 5xx and 429 by
+/// default are told not to (I36). With an Idempotency-Key a repetition goes on from what was paid.
+http_headers failure_headers(errc code, int status, bool costs_anew) {
   http_headers headers{{"Content-Type", "application/json"}};
   bool final = code == errc::mcp_unreachable || code == errc::max_iterations_exceeded;
-  if (status >= 500 && (paid || final))
+  if ((status >= 500 && final) || ((status >= 500 || status == 429) && costs_anew))
     headers.push_back({"x-should-retry", "false"});
   if (status == 503)
     headers.push_back({"Retry-After", "1"});
@@ -145,16 +145,25 @@ void response_loop_state::begin(const model_info& model) {
 void response_loop_state::refuse(const caf::error& problem) {
   if (std::exchange(over, true))
     return;
+  tell_whether_final(problem);
   parts.metrics->log_problem(call->id, problem);
   // C28: a tool item for an app that is not connected is a mistake in the request.
   auto status = code_of(problem) == errc::app_not_connected ? 422 : status_of(code_of(problem));
   parts.metrics->count_answer(call->target, status);
-  auto headers = failure_headers(code_of(problem), status, admitted);
+  // A limit that the first turn met has cost nothing; of other failures that is not sure.
+  bool has_cost = status == 429 ? turn->charged().value > 0 || tools_total > 0 : admitted;
+  auto headers = failure_headers(code_of(problem), status, has_cost && !keyed());
   add_retry_headers(headers, problem);
   if (admitted)
     add_headers(headers, facts());
   call->sink->finish({status, std::move(headers), error_body(problem, call->id)});
   quit_when_settled();
+}
+
+/// A loop that did not end has cost money and side effects, and would not end the next time. After
+/// any other failure a repetition goes on from what was paid.
+void response_loop_state::tell_whether_final(const caf::error& problem) {
+  call->sink->set_final(code_of(problem) == errc::max_iterations_exceeded);
 }
 
 // -- the loop -----------------------------------------------------------------
@@ -236,9 +245,13 @@ void response_loop_state::list_remote_tools(std::size_t server, const std::strin
 void response_loop_state::invoke(responses::invoke_model& x) {
   body = x.body;
   stream.emplace();
-  model_turn::order order{x.iteration,         limits::loop_iterations_max,
-                          std::move(x.body),   x.input_tokens_estimate,
-                          x.output_tokens_max, keyed()};
+  model_turn::order order{x.iteration,
+                          limits::loop_iterations_max,
+                          std::move(x.body),
+                          x.input_tokens_estimate,
+                          x.output_tokens_max,
+                          keyed(),
+                          keyed() ? sha256(call->body) : std::string{}};
   model_turn::callbacks then;
   then.admitted = [this](const caf::error& problem) {
     if (left)
@@ -333,6 +346,7 @@ void response_loop_state::run_tool(const responses::run_tool& x) {
         if (left || over)
           return quit_when_settled();
         perform(rules->tool_finished(number, {result.is_error, result.text}, now()));
+        fail_after_tools();
       },
       [this, number = x.call](const caf::error& why) { tool_failed(number, why); });
 }
@@ -354,9 +368,20 @@ void response_loop_state::tool_failed(std::size_t number, const caf::error& why)
   // Money and the store end the loop (R130, I26); anything else is a failed tool that the model
   // hears of (C29).
   if (status_of(code) == 402 || code == errc::store_unavailable || code == errc::shutting_down
-      || code == errc::request_in_progress)
-    return perform(rules->failed(why, now()));
+      || code == errc::request_in_progress) {
+    if (!fatal)
+      fatal = why;
+    return fail_after_tools();
+  }
   perform(rules->tool_finished(number, {true, message_of(why)}, now()));
+  fail_after_tools();
+}
+
+/// The tools that run beside one that ends the loop end first: they are paid for, and the answer
+/// tells what all have cost.
+void response_loop_state::fail_after_tools() {
+  if (fatal && tools.empty())
+    perform(rules->failed(*std::exchange(fatal, std::nullopt), now()));
 }
 
 void response_loop_state::deliver_frame(std::string frame) {
@@ -396,6 +421,7 @@ void response_loop_state::fail(const responses::fail& x) {
     return refuse(x.problem);
   if (std::exchange(over, true))
     return;
+  tell_whether_final(x.problem);
   parts.metrics->log_problem(call->id, x.problem);
   parts.metrics->count_answer(call->target, status_of(code_of(x.problem)));
   end_answer();

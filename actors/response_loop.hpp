@@ -51,6 +51,8 @@ struct response_loop_state {
   void turn_over(responses::turn x);
   void run_tool(const responses::run_tool& x);
   void tool_failed(std::size_t call, const caf::error& why);
+  void fail_after_tools();
+  void tell_whether_final(const caf::error& problem);
   void deliver_frame(std::string frame);
   void succeed(const responses::succeed& x);
   void fail(const responses::fail& x);
@@ -91,6 +93,8 @@ struct response_loop_state {
   bool admitted = false;
   /// Running tool calls, by their number in the loop.
   std::unordered_map<std::size_t, tool_call_actor> tools;
+  /// Why the loop ends when they have ended.
+  std::optional<caf::error> fatal;
   std::int64_t tools_total = 0;
   micro_usd tools_charged;
   /// How long providers were waited for: of calls that run together, the longest wait.

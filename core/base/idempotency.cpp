@@ -50,10 +50,6 @@ hold_id hold_of_call(const principal& caller, std::string_view app, std::string_
   return {operation_of({caller.platform, caller.end_user, std::move(place)}, key)};
 }
 
-bool ends_operation(int status, const http_headers& headers) {
-  // A loop that did not end has cost money and side effects, and would not end the next time.
-  return (status >= 200 && status < 400)
-         || (status == 500 && find_header(headers, "x-should-retry") == "false");
-}
+bool ends_operation(int status) { return status >= 200 && status < 400; }
 
 } // namespace callboard::idempotency

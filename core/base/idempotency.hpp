@@ -53,6 +53,6 @@ hold_id hold_of_call(const principal& caller, std::string_view app, std::string_
 /// Whether an answer ends its operation, so that it is given again to whoever repeats the request.
 /// A refusal does not, and neither does an outage: nothing was done then, or what was done is found
 /// by the ids that derive from the operation, and the repetition goes on from there.
-bool ends_operation(int status, const http_headers& headers);
+bool ends_operation(int status);
 
 } // namespace callboard::idempotency

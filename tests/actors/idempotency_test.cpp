@@ -1,5 +1,7 @@
 #include <boost/test/unit_test.hpp>
 
+#include "core/base/digest.hpp"
+#include "core/base/limits.hpp"
 #include "tests/support/node_fixture.hpp"
 
 using namespace callboard;
@@ -194,6 +196,63 @@ BOOST_AUTO_TEST_CASE(an_answer_that_cannot_be_kept_is_given_all_the_same) {
   BOOST_TEST(serve(topup("k"))->status == 201);
 }
 
+BOOST_AUTO_TEST_CASE(a_claim_that_nobody_works_on_is_given_up) {
+  // Whether it was made is not known; and the answer that could not be kept may be asked for again.
+  for (auto [statement, status] :
+       {std::pair{"idempotency/begin", 503}, {"idempotency/finish", 201}}) {
+    db->calls.clear();
+    auto kept_handler = db->handlers[statement];
+    db->refuse(statement, errc::store_unavailable);
+    BOOST_TEST(serve(topup(statement))->status == status);
+    auto given_up = db->only("idempotency/release");
+    BOOST_TEST(given_up.journal);
+    auto claim = db->only("idempotency/begin");
+    BOOST_TEST(given_up.values.at(0).data == claim.values.at(0).data);
+    BOOST_TEST(given_up.values.at(1).data == claim.values.at(2).data);
+    db->handlers[statement] = kept_handler;
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_client_that_leaves_while_its_key_is_claimed_comes_back_for_the_answer) {
+  db->held = {"idempotency/begin"};
+  auto early = begin(topup("k"));
+  sched.run();
+  early->leave();
+  sched.run();
+  db->held.clear();
+  release("idempotency/begin");
+  sched.run();
+  BOOST_TEST(db->count("wallet/topup") == 1u);
+  auto again = serve(topup("k"));
+  BOOST_TEST(again->status == 201);
+  BOOST_TEST(again->header("Idempotent-Replayed") == "true");
+  BOOST_TEST(db->count("wallet/topup") == 1u);
+}
+
+BOOST_AUTO_TEST_CASE(a_stream_that_failed_is_not_kept) {
+  for (bool chat : {false, true}) {
+    web->answers.clear();
+    auto broken = model_says("Hello");
+    broken.pieces.resize(2);
+    web->answer(model_url, {broken, model_says("Hello")});
+    auto x = respond(chat ? "c" : "r", true);
+    if (chat) {
+      x.target = endpoint::chat_completions;
+      x.body =
+        R"({"model":"test-model","messages":[{"role":"user","content":"Hi"}],"stream":true})";
+    }
+    auto first = serve(x);
+    BOOST_TEST(first->status == 200);
+    BOOST_TEST(first->body.find("error") != std::string::npos);
+    BOOST_TEST(keys_kept.empty());
+    auto again = serve(x);
+    BOOST_TEST(again->body.find("error\":{") == std::string::npos);
+    BOOST_TEST(again->header("Idempotent-Replayed") == "");
+    BOOST_TEST(keys_kept.size() == 1u);
+    keys_kept.clear();
+  }
+}
+
 BOOST_AUTO_TEST_CASE(a_repeated_response_costs_one_turn) {
   auto first = serve(respond("k"));
   auto again = serve(respond("k"));
@@ -252,6 +311,19 @@ BOOST_AUTO_TEST_CASE(a_turn_that_came_to_nothing_is_made_again_under_a_hold_of_i
     outcomes += status;
   BOOST_TEST(std::count(outcomes.begin(), outcomes.end(), 'S') == 1);
   BOOST_TEST(std::count(outcomes.begin(), outcomes.end(), 'V') == 1);
+}
+
+BOOST_AUTO_TEST_CASE(a_keyed_turn_is_known_by_what_the_client_asked_for) {
+  // What is asked of the model may differ between the tries: a tool says something else this time.
+  auto x = respond("k");
+  serve(x);
+  BOOST_TEST((db->only("wallet/reserve").values.at(3).data == sha256(x.body)));
+}
+
+BOOST_AUTO_TEST_CASE(a_turn_that_came_to_nothing_may_be_made_again_as_often_as_its_key_allows) {
+  serve(respond("k"));
+  auto cap = std::to_string(limits::loop_iterations_max * limits::keyed_tries_max);
+  BOOST_TEST(db->only("wallet/reserve").values.at(12).data == cap);
 }
 
 BOOST_AUTO_TEST_CASE(a_turn_that_another_try_is_making_is_409) {

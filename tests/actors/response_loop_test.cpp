@@ -258,6 +258,35 @@ BOOST_AUTO_TEST_CASE(a_loop_that_does_not_end_is_500_that_is_not_to_be_retried) 
   BOOST_TEST(web->count(issue_url) == 9u);
 }
 
+BOOST_AUTO_TEST_CASE(a_paid_loop_that_the_model_limits_is_not_to_be_retried_without_a_key) {
+  for (bool keyed : {false, true}) {
+    web->answers.clear();
+    web->answer(issue_url, {answer_json(200, R"({"number":7,"title":"T","state":"open"})")});
+    web->answer(model_url,
+                {model_calls({{"github_get_issue", read_issue}}), answer_json(429, "{}")});
+    db->answer("idempotency/begin", {{"code", "new"}});
+    client_request x{endpoint::responses_create,
+                     user_key,
+                     json::serialize(body_with_github(false, user_key)),
+                     {},
+                     {},
+                     {},
+                     "POST"};
+    if (keyed)
+      x.headers.push_back({"Idempotency-Key", "k"});
+    auto reply = serve(std::move(x));
+    BOOST_TEST(reply->status == 429);
+    BOOST_TEST(reply->header("x-should-retry") == (keyed ? "" : "false"));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_first_turn_that_the_model_limits_may_be_retried) {
+  web->answer(model_url, {answer_json(429, "{}")});
+  auto reply = post(body());
+  BOOST_TEST(reply->status == 429);
+  BOOST_TEST(reply->header("x-should-retry") == "");
+}
+
 BOOST_AUTO_TEST_CASE(a_turn_that_the_model_fails_costs_nothing) {
   scripted_answer broken = model_says("Hello");
   broken.pieces.resize(2);
@@ -305,6 +334,9 @@ BOOST_AUTO_TEST_CASE(what_a_long_answer_has_used_is_noted_on_its_hold) {
   }
   auto notes = db->calls_of("hold/checkpoint");
   BOOST_REQUIRE(notes.size() == 3u);
+  // Each gives the hold its whole time again.
+  BOOST_TEST(notes[0].values.at(3).data == std::to_string(limits::turn_hold_ttl.count()));
+  BOOST_TEST(db->only("wallet/reserve").values.at(6).data == notes[0].values.at(3).data);
   BOOST_TEST(notes[0].values.at(0).data == db->only("wallet/reserve").values.at(2).data);
   BOOST_TEST(std::stoll(notes[2].values.at(1).data) >= std::stoll(notes[0].values.at(1).data));
   BOOST_TEST(std::stoll(notes[0].values.at(1).data) > 0);
@@ -466,16 +498,18 @@ BOOST_AUTO_TEST_CASE(at_the_end_of_the_node_a_finished_answer_is_still_given) {
   }
 }
 
-BOOST_AUTO_TEST_CASE(a_loop_that_failed_ends_with_its_last_tool) {
+BOOST_AUTO_TEST_CASE(a_loop_that_fails_ends_with_its_last_tool_and_tells_its_cost) {
   web->answer(model_url,
               {model_calls({{"github_get_issue", read_issue}, {"github_get_issue", read_issue}})});
   web->answer(issue_url, {answer_never()});
   refuse_money("insufficient", 2);
   auto reply = post_github();
-  BOOST_TEST(reply->status == 402);
+  BOOST_TEST(reply->answers == 0);
   BOOST_TEST(live_loops() == 1u);
   tell(http, atom::done_v, web->requests_to(issue_url).front().id,
        http_response{200, {}, R"({"number":7,"title":"T","state":"open"})"});
+  BOOST_TEST(reply->status == 402);
+  BOOST_TEST(reply->header("x-callboard-cost-usd") == "0.001620"); // the turn and the other tool
   BOOST_TEST(resolved() == "SS");
   BOOST_TEST(live_loops() == 0u);
 }

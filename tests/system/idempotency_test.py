@@ -166,6 +166,37 @@ class Responses(SystemTest):
         self.assert_money_is_exact()
 
 
+    def test_a_failed_chat_completion_can_be_repeated_under_its_key(self):
+        platform = self.world.platform()
+        user = platform.connected_user()
+        once = keyed()
+        self.sandbox.fault(MODEL_POST, "status", status=500, times=2)
+
+        def chat():
+            return user.api("POST", "/v1/chat/completions", {
+                "model": "sandbox-echo", "messages": [{"role": "user", "content": "hello"}]}, once)
+
+        for _ in range(2):
+            self.assertGreaterEqual(chat().status, 500)
+        self.assert_status(chat(), 200)
+        settled(platform)
+        self.assertEqual([x["type"] for x in platform.transactions()], ["llm_usage", "top_up"])
+        self.assert_money_is_exact()
+
+    def test_a_failed_stream_is_not_the_answer_for_good(self):
+        platform = self.world.platform()
+        user = platform.connected_user()
+        once = keyed()
+        self.sandbox.fault(MODEL_POST, "status", status=500, times=1)
+        failed = user.respond("sandbox-echo", "hello", once, stream=True)
+        self.assertTrue(failed.status >= 500 or "response.failed" in failed.text, failed.text)
+        again = user.respond("sandbox-echo", "hello", once, stream=True)
+        self.assert_status(again, 200)
+        self.assertIn("response.completed", again.text)
+        self.assertIsNone(again.headers["Idempotent-Replayed"])
+        self.assert_money_is_exact()
+
+
 class ToolCalls(SystemTest):
     """tools/call, where the key is a header or in _meta and the JSON-RPC id changes."""
 

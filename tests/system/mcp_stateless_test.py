@@ -1,6 +1,8 @@
 """The MCP endpoint over the wire, stateless era 2026-07-28, and the endpoint of all apps
 (C1, C6, C32, rows N1 to N19), and allow-lists of tools on every surface."""
 
+import uuid
+
 from cases import SystemTest, main
 from harness import Stream, connections_to, eventually, fetch, port_of
 from tenants import MCP_ACCEPT, initialize, settled, tool_names
@@ -123,6 +125,9 @@ class McpStateless(SystemTest):
         listed = self.ask("tools/list", path="/mcp")
         self.assertEqual(len(tool_names(listed)), 10)
         self.assertFalse(self.create_issue("All", path="/mcp").json()["result"]["isError"])
+        once = {"Idempotency-Key": str(uuid.uuid4())}
+        twice = [self.create_issue("All once", path="/mcp", **once) for _ in range(2)]
+        self.assertEqual([x.headers["Idempotent-Replayed"] for x in twice], [None, "true"])
         nobody = self.user.platform.end_user()
         self.assertEqual(tool_names(self.ask("tools/list", path="/mcp", key=nobody.key)), [])
         hello = fetch("POST", f"{self.world.node.mcp}/mcp", self.user.key, initialize(),

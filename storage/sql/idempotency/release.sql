@@ -1,4 +1,5 @@
--- [tenant] Gives a keyed request up, so that its repetition runs. No row: another attempt has it.
+-- [tenant] Gives a keyed request up, so that its repetition runs. No row: another attempt has it. May
+--   run twice (journal).
 -- $1 operation uuid
 -- $2 attempt uuid
 -- -> id
