@@ -100,6 +100,8 @@ struct settlement {
   std::string provider;
   /// The model's name there; empty for tools.
   std::string provider_model;
+  /// How often the provider was asked again for the same.
+  std::int64_t resends = 0;
   /// Whose rate limits counted what, so that the real tokens take the place of the estimate; empty
   /// when nothing was counted.
   end_user_id counted_for;
@@ -110,7 +112,8 @@ template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, settlement& x) {
   return f(caf::meta::type_name("callboard::settlement"), x.id, x.charge, x.actual, x.input_tokens,
            x.cached_tokens, x.output_tokens, x.estimated, x.latency_ms, x.status, x.error_message,
-           x.request_type, x.result, x.provider, x.provider_model, x.counted_for, x.counted);
+           x.request_type, x.result, x.provider, x.provider_model, x.resends, x.counted_for,
+           x.counted);
 }
 
 /// What the end of a hold came to.

@@ -195,6 +195,13 @@ void tool_call_state::send() {
           [this](const caf::error& why) { no_answer(why); });
 }
 
+void tool_call_state::send_again() {
+  if (finished)
+    return;
+  ++resends;
+  send();
+}
+
 void tool_call_state::answered(const http_response& answer) {
   waits.end(self->clock().now());
   fetching = 0;
@@ -238,7 +245,7 @@ void tool_call_state::refresh_and_resend(connectors::outcome seen) {
         waits.end(self->clock().now());
         access_token = opened.access_token;
         plan->use_token(access_token);
-        send();
+        send_again();
       },
       [this, seen = std::move(seen)](caf::error& x) mutable {
         waits.end(self->clock().now());
@@ -283,6 +290,7 @@ void tool_call_state::settle(connectors::outcome outcome) {
     std::chrono::duration_cast<std::chrono::milliseconds>(self->clock().now() - begun).count();
   what.request_type = "mcp_tool";
   what.provider = job.app;
+  what.resends = resends;
   what.status = seen.is_error ? "error" : "success";
   // PostgreSQL refuses half a character, and with it the settlement.
   if (seen.is_error)
@@ -359,7 +367,7 @@ tool_call_actor::behavior_type tool_call(tool_call_actor::stateful_pointer<tool_
     },
     [self](atom::tick) {
       self->state.waits.end(self->clock().now());
-      self->state.send();
+      self->state.send_again();
     },
   };
 }

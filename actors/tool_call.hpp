@@ -26,6 +26,8 @@ struct tool_call_state {
   void take_ticket(const hold_ticket& ticket);
   void repeat();
   void send();
+  /// The same once more.
+  void send_again();
   void answered(const http_response& answer);
   void no_answer(const caf::error& why);
   void refresh_and_resend(connectors::outcome seen);
@@ -56,6 +58,8 @@ struct tool_call_state {
   wait_meter waits;
   bool refreshed = false;
   bool resent = false;
+  /// How often the provider was asked again, for either reason.
+  std::int64_t resends = 0;
   /// It was made and paid for before.
   bool repeated = false;
   bool finished = false;

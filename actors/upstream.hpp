@@ -71,6 +71,9 @@ struct upstream_state {
     std::string asked_by;
     int rounds = 0;
     int resumptions = 0;
+    /// The request of this round was sent, and how often it was sent again.
+    bool sent = false;
+    std::int64_t resends = 0;
     bool new_token = false;
     bool new_session = false;
     bool new_era = false;

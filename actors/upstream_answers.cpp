@@ -230,6 +230,7 @@ void upstream_state::continue_round(call_id id) {
   x->params = mcp::answered_params(x->params, x->asked_by, x->answers);
   x->answers.clear();
   x->asked_by.clear();
+  x->sent = false;
   enqueue(id);
 }
 

@@ -230,6 +230,8 @@ void upstream_state::send(call_id id) {
     auto& its = peers.at(x->peer);
     headers = mcp::session_headers(its.session, its.version);
   }
+  if (std::exchange(x->sent, true))
+    ++x->resends;
   x->fetch = open_stream(
     post(mcp::encode_request_text(*x->rpc, out.method, params), headers, x->access_token),
     [this, id](mcp::server_message& message) { receive(id, message); },

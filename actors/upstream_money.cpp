@@ -122,6 +122,7 @@ void upstream_state::settle(call_id id, bool charge, const std::string& error_te
     std::chrono::duration_cast<std::chrono::milliseconds>(self->clock().now() - x.begun).count();
   what.request_type = "mcp_tool";
   what.provider = args.server.slug;
+  what.resends = x.resends;
   what.result = std::move(kept);
   what.status = error_text.empty() ? "success" : "error";
   // PostgreSQL refuses half a character, and with it the settlement.

@@ -31,16 +31,19 @@ std::string figures(const admission& what, const store_row& row, bool of_wallet)
 
 /// The log object of wallet/resolve.
 json::object log_of(const settlement& x) {
-  return {{"input_tokens", x.input_tokens},
-          {"cached_tokens", x.cached_tokens},
-          {"output_tokens", x.output_tokens},
-          {"estimated", x.estimated},
-          {"latency_ms", x.latency_ms},
-          {"status", x.status},
-          {"error_message", without_zero(x.error_message)},
-          {"request_type", x.request_type},
-          {"provider_id", text_or_null(x.provider)},
-          {"provider_model_id", text_or_null(x.provider_model)}};
+  json::object out{{"input_tokens", x.input_tokens},
+                   {"cached_tokens", x.cached_tokens},
+                   {"output_tokens", x.output_tokens},
+                   {"estimated", x.estimated},
+                   {"latency_ms", x.latency_ms},
+                   {"status", x.status},
+                   {"error_message", without_zero(x.error_message)},
+                   {"request_type", x.request_type},
+                   {"provider_id", text_or_null(x.provider)},
+                   {"provider_model_id", text_or_null(x.provider_model)}};
+  if (x.resends > 0)
+    out["resends"] = x.resends;
+  return out;
 }
 
 } // namespace

@@ -246,6 +246,7 @@ void wallet_writer::settle(const settlement& what, on_receipt done) {
   charge.latency_ms = what.latency_ms;
   charge.status = what.status;
   charge.error_message = what.error_message;
+  charge.resends = what.resends;
   bookings_.add({std::move(charge), std::move(done)});
 }
 

@@ -9,6 +9,7 @@
 
 #include "core/base/digest.hpp"
 #include "core/base/json.hpp"
+#include "storage/statement.hpp"
 
 namespace callboard {
 
@@ -78,6 +79,10 @@ std::optional<store_call> call_of(std::string_view line) {
       return std::nullopt;
     call.values.push_back(std::move(*value));
   }
+  // An older version knew fewer parameters: those that came later may be null.
+  const auto* what = find_statement(*statement);
+  while (what != nullptr && call.values.size() < parameter_count(*what))
+    call.values.push_back(store_value::null());
   return call;
 }
 

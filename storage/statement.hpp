@@ -25,6 +25,9 @@ struct statement {
   std::string_view text;
 };
 
+/// How many parameters the statement has.
+std::size_t parameter_count(const statement& what);
+
 /// All statements, sorted by name.
 std::span<const statement> statements();
 

@@ -88,6 +88,7 @@ result<booking> read_booking(const json::object& row) {
   x.platform_name = text_of(row, "platform");
   x.end_user = {text_of(row, "end_user_id")};
   x.external_id = text_of(row, "end_user");
+  x.request = {text_of(row, "request_id")};
   x.is_turn = *kind == "llm";
   x.subject = text_of(row, "subject");
   x.loop = {text_of(row, "loop_id")};
@@ -102,6 +103,7 @@ result<booking> read_booking(const json::object& row) {
   if (auto used = find_integer(row, "checkpoint"))
     x.checkpoint = micro_usd{*used};
   x.provider_ref = text_of(row, "provider_ref");
+  x.resends = number_of(row, "resends");
   x.created_at = text_of(row, "created_at");
   x.expires_at = text_of(row, "expires_at");
   x.resolved_at = text_of(row, "resolved_at");

@@ -73,6 +73,8 @@ struct booking {
   end_user_id end_user;
   /// The platform's name for the end user; empty when the user is gone.
   std::string external_id;
+  /// What asked for it.
+  request_id request;
   bool is_turn = false;
   /// Model slug or tool name.
   std::string subject;
@@ -91,6 +93,8 @@ struct booking {
   /// Last report of an open hold's use, which the sweeper settles.
   std::optional<micro_usd> checkpoint;
   std::string provider_ref;
+  /// How often the provider was asked again for the same.
+  std::int64_t resends = 0;
   std::string created_at;
   std::string expires_at;
   std::string resolved_at;

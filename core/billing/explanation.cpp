@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <tuple>
 #include <utility>
 
@@ -91,12 +92,17 @@ void check_rows(explained_step& x) {
 /// A name within a platform.
 using own_name = std::pair<std::string, std::string>;
 
-/// Gives every loop a request, and knows the hold ids that its tool calls would have.
+/// Gives every loop with a turn under the request id a request, and knows the hold ids that its
+/// tool calls would have.
 class loop_map {
 public:
-  explicit loop_map(const std::vector<booking>& bookings) {
+  loop_map(const std::vector<booking>& bookings, const std::string& request_id) {
+    std::set<own_name> own;
+    for (const auto& x : bookings)
+      if (x.is_turn && x.request.value == request_id)
+        own.insert({x.platform.value, x.loop.value});
     for (const auto& x : bookings) {
-      if (!x.is_turn || x.loop.empty())
+      if (!x.is_turn || x.loop.empty() || !own.contains({x.platform.value, x.loop.value}))
         continue;
       const auto request =
         requests_.try_emplace({x.platform.value, x.loop.value}, requests_.size()).first->second;
@@ -107,18 +113,35 @@ public:
 
   std::size_t size() const noexcept { return requests_.size(); }
 
-  std::optional<place> find(const booking& x) const {
+  std::optional<place> find(const booking& x) {
     if (x.is_turn) {
       auto i = requests_.find({x.platform.value, x.loop.value});
       return i == requests_.end() ? std::nullopt : std::optional{place{i->second, x.turn, 0}};
     }
     auto i = calls_.find({x.platform.value, x.id.value});
+    if (i == calls_.end()) {
+      add_later_tries();
+      i = calls_.find({x.platform.value, x.id.value});
+    }
     return i == calls_.end() ? std::nullopt : std::optional{i->second};
   }
 
 private:
+  /// A keyed call that came to nothing is made again under another id. Most loops have none, and
+  /// beyond so many loops under one id it is told as a call by itself.
+  void add_later_tries() {
+    constexpr std::size_t calls_max = 50 * limits::turn_tool_calls_max;
+    if (std::exchange(knows_tries_, true) || calls_.size() > calls_max)
+      return;
+    auto firsts = calls_;
+    for (auto& [name, where] : firsts)
+      for (int number = 1; number < limits::keyed_tries_max; ++number)
+        calls_[{name.first, try_hold({name.second}, number).value}] = where;
+  }
+
   std::map<own_name, std::size_t> requests_;
   std::map<own_name, place> calls_;
+  bool knows_tries_ = false;
 };
 
 /// Turns before the calls that they asked for. Not by time: calls admitted in memory are booked
@@ -173,17 +196,27 @@ std::size_t explanation::alarms() const {
 
 explanation explain(std::string request_id, std::vector<booking> bookings,
                     std::int64_t holds_total) {
-  const loop_map map{bookings};
+  explanation x;
+  x.request_id = std::move(request_id);
+  x.holds_total = holds_total;
+  loop_map map{bookings, x.request_id};
   std::vector<explained_request> made(map.size());
   std::vector<std::size_t> order;
   for (auto& booked : bookings) {
     const auto found = map.find(booked);
+    const bool own = booked.request.value == x.request_id;
+    if (!found && !own) { // of another request with an id of the same loop
+      --x.holds_total;
+      continue;
+    }
     const auto request = found ? found->request : made.size();
     if (!found)
       made.emplace_back();
     if (std::find(order.begin(), order.end(), request) == order.end())
       order.push_back(request);
     explained_step step;
+    if (!own)
+      step.under = booked.request.value;
     step.booked = std::move(booked);
     if (found) {
       step.booked.turn = found->turn;
@@ -193,9 +226,6 @@ explanation explain(std::string request_id, std::vector<booking> bookings,
     check_rows(step);
     made[request].steps.push_back(std::move(step));
   }
-  explanation x;
-  x.request_id = std::move(request_id);
-  x.holds_total = holds_total;
   for (auto i : order) {
     std::stable_sort(made[i].steps.begin(), made[i].steps.end(), comes_before);
     x.requests.push_back(std::move(made[i]));

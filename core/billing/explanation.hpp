@@ -18,6 +18,9 @@ inline constexpr std::int64_t explained_holds_max = 500;
 /// A model turn or tool call, and whether its figures agree with each other.
 struct explained_step {
   booking booked;
+  /// The request id that it was booked under, when that is another one: an idempotency key
+  /// continued the loop.
+  std::string under;
   /// Number of the tool call within its turn, from 1; 0 for a turn and for a call without a loop.
   std::size_t call = 0;
   /// What it should have been charged, computed again; nothing where the rows do not tell enough.
@@ -56,7 +59,8 @@ struct explanation {
 };
 
 /// Puts the bookings of a request id, in order of admission, together to requests, and computes
-/// every amount again. A tool call belongs to the loop whose id its hold was derived from.
+/// every amount again. A tool call belongs to the loop whose id its hold was derived from. Bookings
+/// under other ids count when they belong to a loop of this one.
 explanation explain(std::string request_id, std::vector<booking> bookings,
                     std::int64_t holds_total);
 

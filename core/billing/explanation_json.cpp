@@ -86,6 +86,7 @@ json::object ledger_json(const explained_step& x) {
 json::object step_json(const explained_step& x) {
   const auto& booked = x.booked;
   json::object out{{"hold_id", booked.id.value},
+                   {"request_id", booked.request.value},
                    {"kind", booked.is_turn ? "model_turn" : "tool_call"},
                    {"subject", booked.subject},
                    {"turn", booked.turn > 0 ? json::value(booked.turn) : json::value(nullptr)},
@@ -107,6 +108,7 @@ json::object step_json(const explained_step& x) {
   out["budget"] = budget_json(booked.budget);
   out["log"] = log_json(booked.log);
   out["provider_ref"] = text_or_null(booked.provider_ref);
+  out["resends"] = booked.resends;
   out["created_at"] = booked.created_at;
   out["expires_at"] = booked.expires_at;
   out["resolved_at"] = text_or_null(booked.resolved_at);

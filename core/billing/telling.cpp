@@ -310,6 +310,9 @@ std::string calculation(const token_usage& tokens, const turn_prices& prices) {
 
 std::vector<std::string> tell_step(const explained_step& x) {
   std::vector<std::string> lines{head_of(x)};
+  if (!x.under.empty())
+    lines.push_back("It was made under the request id " + x.under
+                    + ": the same loop, continued by its idempotency key.");
   switch (x.booked.status) {
   case 'S':
     if (x.swept())
@@ -332,6 +335,9 @@ std::vector<std::string> tell_step(const explained_step& x) {
   default:
     tell_open(x, lines);
   }
+  if (x.booked.resends > 0)
+    lines.push_back(fmt::format("The provider was asked again {}.",
+                                plural(static_cast<std::size_t>(x.booked.resends), "time")));
   tell_budget(x, lines);
   if (!x.booked.provider_ref.empty())
     lines.push_back("The provider knows it as " + x.booked.provider_ref + ".");
@@ -359,10 +365,8 @@ std::vector<std::string> tell(const explanation& x) {
       fmt::format("Only the newest {} of {} turns and calls are told here.", shown, x.holds_total));
   lines.push_back(
     "Some things leave no row and are not told here: what was refused before anything "
-    "was held, a provider");
-  lines.push_back(
-    "asked once more within one call, and a call that was admitted in memory and then "
-    "did not count.");
+    "was held, and a call");
+  lines.push_back("that was admitted in memory and then did not count.");
   const auto alarms = x.alarms();
   lines.push_back(alarms == 0
                     ? "Every amount that can be computed again is as booked."

@@ -7,7 +7,8 @@ namespace callboard::billing {
 std::vector<store_value> settle_values(const std::vector<tool_charge>& batch,
                                        std::int64_t free_calls_per_month) {
   array_text ids, blocks, users, tools, providers, requests, prices, amounts, latencies, statuses,
-    errors;
+    errors, resends;
+  bool any_resent = false;
   for (const auto& x : batch) {
     ids.add(x.id.value);
     blocks.add(x.block.value);
@@ -20,11 +21,22 @@ std::vector<store_value> settle_values(const std::vector<tool_charge>& batch,
     latencies.add(x.latency_ms);
     statuses.add(x.status);
     errors.add_unless_empty(without_zero(x.error_message));
+    resends.add(x.resends);
+    any_resent = any_resent || x.resends > 0;
   }
-  return {ids.take(),      blocks.take(),    users.take(),
-          tools.take(),    providers.take(), requests.take(),
-          prices.take(),   amounts.take(),   latencies.take(),
-          statuses.take(), errors.take(),    store_value::integer(free_calls_per_month)};
+  return {ids.take(),
+          blocks.take(),
+          users.take(),
+          tools.take(),
+          providers.take(),
+          requests.take(),
+          prices.take(),
+          amounts.take(),
+          latencies.take(),
+          statuses.take(),
+          errors.take(),
+          store_value::integer(free_calls_per_month),
+          any_resent ? resends.take() : store_value::null()};
 }
 
 } // namespace callboard::billing

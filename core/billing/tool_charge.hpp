@@ -27,6 +27,8 @@ struct tool_charge {
   /// "success" or an error code.
   std::string status = "success";
   std::string error_message = {};
+  /// How often the provider was asked again for the same.
+  std::int64_t resends = 0;
 };
 
 /// The parameters of block/settle.

@@ -127,10 +127,11 @@ BOOST_AUTO_TEST_CASE(operators_have_a_request_explained_over_all_platforms_or_fo
   BOOST_TEST(sent.values.at(0).data == "req-1");
   BOOST_TEST((sent.values.at(1).as == store_value::form::null));
   db->calls.clear();
-  db->answer("request/explain",
-             {{"body", R"({"id":"h1","platform_id":"p1","platform":"Acme","kind":"mcp",
+  db->answer(
+    "request/explain",
+    {{"body", R"({"id":"h1","platform_id":"p1","platform":"Acme","request_id":"req-1","kind":"mcp",
                  "subject":"tool","free":true,"status":"V","amount":0})"},
-              {"total", "1"}});
+     {"total", "1"}});
   reply = ask_api(endpoint::inspect_get, operator_key, {}, what, "platform=" + platform.value);
   BOOST_TEST(reply->status == 200);
   BOOST_TEST(reply->text("/requests/0/steps/0/status") == "void");

@@ -63,6 +63,13 @@ struct tool_call_fixture : node_fixture {
     return calls.empty() ? std::string{} : calls.front().values.at(1).data;
   }
 
+  /// How often the provider was asked again, as the only resolution says.
+  std::int64_t resends() const {
+    auto row = parse_json_object(db->only("wallet/resolve").values.at(3).data);
+    BOOST_REQUIRE(row);
+    return find_integer(*row, "resends").value_or(0);
+  }
+
   std::vector<std::string> borders() const {
     std::vector<std::string> found;
     for (auto& x : *log)
@@ -212,6 +219,7 @@ BOOST_AUTO_TEST_CASE(a_refused_token_is_renewed_and_the_request_sent_again_once)
   BOOST_TEST(find_header(sent[1].message.headers, "Authorization").value_or("")
              == "Bearer gho_second");
   BOOST_TEST(resolved() == "S");
+  BOOST_TEST(resends() == 1);
 }
 
 BOOST_AUTO_TEST_CASE(a_token_refused_twice_asks_to_connect_again_and_does_not_count) {
@@ -339,6 +347,7 @@ BOOST_AUTO_TEST_CASE(cancelled_while_it_waits_to_send_again_it_does_not_send) {
   pass(3s);
   BOOST_TEST(web->count(issue_url) == 1u);
   BOOST_TEST(resolved() == "V");
+  BOOST_TEST(resends() == 0);
 }
 
 BOOST_AUTO_TEST_CASE(cancelled_while_the_token_is_renewed_it_gives_the_hold_back) {

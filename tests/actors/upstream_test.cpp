@@ -54,6 +54,8 @@ BOOST_AUTO_TEST_CASE(a_lost_session_is_opened_again_and_the_call_repeated_once) 
   BOOST_TEST(said->results.count(1) == 1u);
 }
 
+  auto told = parse_json_object(db->only("wallet/resolve").values.at(3).data);
+  BOOST_TEST(find_integer(*told, "resends").value_or(0) == 1);
 BOOST_AUTO_TEST_CASE(a_static_header_goes_with_every_request) {
   set("auth", "header");
   set("header_name", "X-Api-Key");

@@ -56,6 +56,8 @@ BOOST_AUTO_TEST_CASE(a_call_whose_user_has_connected_anew_meanwhile_is_made_agai
   BOOST_TEST(server->of("tools/call").at(1).header("authorization") == "Bearer at-2");
   BOOST_TEST(said->results.at(1).find("isError") == std::string::npos);
   BOOST_TEST(db->count("connection/want_scopes") == 0u);
+  auto told = parse_json_object(db->only("wallet/resolve").values.at(3).data);
+  BOOST_TEST(find_integer(*told, "resends").value_or(0) == 1);
 }
 
 BOOST_AUTO_TEST_CASE(who_asks_for_lists_learns_that_connecting_again_helps) {

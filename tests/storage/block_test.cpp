@@ -243,4 +243,46 @@ BOOST_AUTO_TEST_CASE(the_ledger_is_never_shortened_but_goes_with_its_platform) {
     BOOST_TEST(database.cell(std::string{"SELECT count(*) FROM "} + table) == "0", table);
 }
 
+// A lane keeps plans that were made while there were few holds.
+BOOST_AUTO_TEST_CASE(booking_reads_only_the_blocks_that_it_needs_however_many_holds_have_come) {
+  topup(tenant, 1000);
+  auto ann = end_user(tenant, "ann");
+  budget(ann, 500, "monthly");
+  auto block = uuid4();
+  grow(block, 100, 10);
+  auto conn = connection::open(database.conninfo());
+  BOOST_REQUIRE(conn);
+  auto exec = [&](const std::string& text) {
+    auto rows = conn->exec(statement{"test", statement_scope::internal, text}, {});
+    BOOST_REQUIRE(rows);
+    return *rows;
+  };
+  auto settle = [&] {
+    std::string call = "SELECT booked FROM calls_settle('" + tenant.value
+                       + "', ARRAY[gen_random_uuid()], ARRAY['" + block + "'::uuid], ARRAY['"
+                       + ann.value
+                       + "'::uuid], ARRAY['t'], ARRAY['p'], ARRAY['r'], ARRAY[NULL::bigint], "
+                         "ARRAY[10], ARRAY[1], ARRAY['success'], ARRAY[NULL], NULL, 0)";
+    BOOST_TEST(exec(call).cells.at(0) == "1");
+  };
+  auto rows_read = [&] {
+    return std::stoll(exec("SELECT sum(pg_stat_get_xact_tuples_returned(c.oid) "
+                           "+ pg_stat_get_xact_tuples_fetched(c.oid)) FROM pg_class c "
+                           "WHERE c.relname IN ('hold', 'hold_pkey', 'budget_window', "
+                           "'budget_window_pkey', 'tool_charge', 'tool_charge_pkey')")
+                        .cells.at(0));
+  };
+  exec("BEGIN");
+  exec("SELECT set_config('callboard.tenant', '" + tenant.value + "', true)");
+  settle();
+  exec("INSERT INTO hold (id, platform_id, epoch, req_hash, kind, subject, request_id, win, free, "
+       "strict_mode, amount, status, settled, expires_at) SELECT gen_random_uuid(), tenant(), 1, "
+       "'', 'mcp', 't', 'r', month_utc(), false, false, 0, 'S', 0, now() "
+       "FROM generate_series(1, 3000)");
+  auto before = rows_read();
+  settle();
+  BOOST_TEST(rows_read() - before < 100);
+  exec("ROLLBACK");
+}
+
 BOOST_AUTO_TEST_SUITE_END()

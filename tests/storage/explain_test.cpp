@@ -3,6 +3,7 @@
 #include <set>
 
 #include "core/billing/explanation.hpp"
+#include "core/billing/prices.hpp"
 #include "core/billing/tool_charge.hpp"
 #include "core/billing/verification.hpp"
 #include "tests/support/wallet_fixture.hpp"
@@ -210,12 +211,70 @@ BOOST_AUTO_TEST_CASE(a_call_booked_from_a_block_names_it_and_the_block_is_no_ste
         store_value::integer(60'000), store_value::integer(0)}});
   const billing::tool_charge call{{uuid4()}, {block},        {},    "github_get_issue",
                                   {"b-1"},   global_price(), {1000}};
-  run({tenant, "block/settle", billing::settle_values({call}, 0)});
+  auto again = call;
+  again.id = {uuid4()};
+  again.request = {"b-2"};
+  again.resends = 2;
+  run({tenant, "block/settle", billing::settle_values({call, again}, 0)});
+  BOOST_TEST(explained("b-2").requests.at(0).steps.at(0).booked.resends == 2);
   auto all = explained("b-1");
   BOOST_TEST(all.alarms() == 0u);
   BOOST_TEST(all.requests.at(0).steps.at(0).booked.block == block);
   BOOST_TEST(all.requests.at(0).charged().value == 1000);
   BOOST_TEST(rows_of("").empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_loop_that_was_continued_under_another_id_is_found_by_either) {
+  topup(tenant, 9000);
+  ask x;
+  x.amount = 900;
+  x.loop = uuid4();
+  resolve(place("first", x), "S", 625, turn_log);
+  ask call;
+  call.kind = "mcp";
+  call.amount = 1000;
+  call.hold = billing::tool_hold({x.loop}, 1, 0).value;
+  resolve(place("first", call, global_price()), "S", 1000);
+  call.hold = uuid4(); // of another request with the same id
+  resolve(place("first", call, global_price()), "S", 1000);
+  ask elsewhere = x; // another loop with the same id
+  elsewhere.hold = uuid4();
+  elsewhere.loop = uuid4();
+  resolve(place("first", elsewhere), "S", 625, turn_log);
+  x.hold = uuid4();
+  auto turn = reserve_call(x);
+  turn.values[9] = store_value::text("second");
+  turn.values[11] = store_value::integer(2);
+  turn.values[15] = store_value::text(turn_prices_text);
+  run(turn);
+  resolve(x.hold, "S", 625, turn_log);
+  auto all = explained("second");
+  BOOST_TEST(all.alarms() == 0u);
+  BOOST_REQUIRE(all.requests.size() == 1u);
+  BOOST_TEST(all.holds_total == 3);
+  BOOST_TEST(all.requests.front().turns() == 2u);
+  BOOST_TEST(all.requests.front().charged().value == 2250);
+  BOOST_TEST(all.requests.front().steps.front().under == "first");
+  BOOST_TEST(explained("first").requests.size() == 3u);
+  BOOST_TEST(explained("first").requests.front().turns() == 2u);
+}
+
+BOOST_AUTO_TEST_CASE(how_often_the_provider_was_asked_again_is_kept) {
+  topup(tenant, 9000);
+  ask call;
+  call.kind = "mcp";
+  call.free_calls = 1;
+  resolve(place("free", call), "S", 0, R"({"resends":1})");
+  call.hold = uuid4();
+  resolve(place("lost", call), "V", 0, R"({"resends":2})");
+  call.hold = uuid4();
+  resolve(place("paid", call), "S", 100);
+  auto resends = [&](const std::string& request) {
+    return explained(request).requests.at(0).steps.at(0).booked.resends;
+  };
+  BOOST_TEST(resends("free") == 1);
+  BOOST_TEST(resends("lost") == 2);
+  BOOST_TEST(resends("paid") == 0);
 }
 
 BOOST_AUTO_TEST_CASE(what_the_sweeper_ended_is_told_apart) {

@@ -87,6 +87,7 @@ BOOST_AUTO_TEST_CASE(every_statement_prepares_as_its_role_with_the_documented_sh
       result_ptr shape{PQdescribePrepared(conn->raw(), std::string{x.name}.c_str())};
       BOOST_REQUIRE(PQresultStatus(shape.get()) == PGRES_COMMAND_OK);
       BOOST_TEST(static_cast<std::size_t>(PQnparams(shape.get())) == documented_parameters(x));
+      BOOST_TEST(parameter_count(x) == documented_parameters(x));
       std::vector<std::string> columns;
       for (int i = 0; i < PQnfields(shape.get()); ++i)
         columns.emplace_back(PQfname(shape.get(), i));

@@ -119,6 +119,25 @@ class Explain(SystemTest):
                          ("void", True, "0.000000"))
         self.assertIn("Its free call went back to ", self.words(request + "-call"))
 
+    def test_a_provider_that_was_asked_again_is_told(self):
+        platform = self.world.platform()
+        user = platform.connected_user()
+        made = self.assert_tool_text(user.session().create_issue("Read twice"), "Issue #")
+        number = int(made.split("#")[1].split()[0].rstrip(":."))
+        for free_calls, name in ((100, "free"), (0, "paid")):
+            with self.subTest(name):
+                platform.settings(free_calls_per_month=free_calls)
+                request = f"again-{name}-{uuid.uuid4()}"
+                self.sandbox.fault("GET /github/api/*", "status", status=502)
+                read = user.session().call("github_get_issue", {
+                    "owner": "octocat", "repo": "hello-world", "issue_number": number},
+                    **{"X-Request-Id": request})
+                self.assert_tool_text(read, "Read twice")
+                settled(platform)
+                step = self.explain(request)["requests"][0]["steps"][0]
+                self.assertEqual((step["status"], step["resends"]), ("settled", 1))
+                self.assertIn("The provider was asked again 1 time", self.words(request))
+
     def test_an_unknown_id_is_not_found_and_bad_usage_is_2(self):
         ops = ("--ops-url", self.node.ops)
         done = self.node.run("inspect", "explain", "never-used", *ops)

@@ -12,7 +12,8 @@
 -- $10 statuses
 -- $11 error messages, or null
 -- $12 free calls a month when the platform has no own number
+-- $13 how often the provider was asked again, or null when never
 -- -> booked (how many were new), balance micro-USD, available micro-USD, free_left, rules
 SELECT booked, balance, available, free_left, rules
 FROM calls_settle(tenant(), $1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[],
-  $7::bigint[], $8::bigint[], $9::bigint[], $10::text[], $11::text[], $12::int)
+  $7::bigint[], $8::bigint[], $9::bigint[], $10::text[], $11::text[], $13::int[], $12::int)

@@ -1,17 +1,29 @@
 -- [system] All that is booked under a request id, in order of admission; the newest when there is
 --   more than the limit. A client may use an id of its own again, and so may another platform's.
+--   With it what is booked under other ids of the same loop, which an idempotency key continued.
 -- $1 request_id
 -- $2 platform uuid, or null for all
 -- $3 limit
 -- -> body, total
-WITH found AS (
-  SELECT h.*, count(*) OVER () AS total FROM hold_all h
-  WHERE h.request_id = $1 AND h.kind <> 'block'
-    AND ($2::uuid IS NULL OR h.platform_id = $2::uuid)
-  ORDER BY h.created_at DESC, h.seq DESC LIMIT $3::bigint
+WITH one_loop AS (
+  SELECT DISTINCT platform_id, loop_id FROM hold WHERE request_id = $1 AND loop_id IS NOT NULL
+), name AS (
+  SELECT $1 AS request_id, NULL::uuid AS of_platform
+  UNION
+  SELECT h.request_id, h.platform_id FROM one_loop l
+  JOIN hold h ON h.loop_id = l.loop_id AND h.platform_id = l.platform_id AND h.request_id <> $1
+), found AS (
+  SELECT h.*, count(*) OVER () AS total FROM name n JOIN hold_all h ON h.request_id = n.request_id
+    AND (n.of_platform IS NULL OR h.platform_id = n.of_platform)
+  WHERE h.kind <> 'block' AND ($2::uuid IS NULL OR h.platform_id = $2::uuid)
+    -- A client may put the other id on loops that have nothing to do with this one.
+    AND (h.request_id = $1 OR h.kind <> 'llm' OR EXISTS (SELECT FROM one_loop l
+      WHERE l.platform_id = h.platform_id AND l.loop_id = h.loop_id))
+  ORDER BY (h.request_id = $1) DESC, h.created_at DESC, h.seq DESC LIMIT $3::bigint
 )
 SELECT (jsonb_build_object('id', f.id, 'platform_id', f.platform_id, 'platform', p.name,
-    'end_user_id', f.end_user_id, 'end_user', u.external_id, 'kind', f.kind, 'subject', f.subject,
+    'end_user_id', f.end_user_id, 'end_user', u.external_id,
+    'request_id', f.request_id, 'resends', f.resends, 'kind', f.kind, 'subject', f.subject,
     'loop_id', f.loop_id, 'turn', f.turn, 'turns_max', l.max_iter, 'free', f.free,
     'strict', f.strict_mode, 'amount', f.amount, 'status', f.status::text, 'settled', f.settled,
     'overage', f.overage, 'checkpoint', f.checkpoint, 'provider_ref', f.provider_ref,

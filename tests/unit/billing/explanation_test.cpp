@@ -20,6 +20,7 @@ booking hold_of(std::string kind, char status, std::int64_t held) {
   x.id = {uuid4()};
   x.platform = {acme};
   x.platform_name = "Acme";
+  x.request = {"req-1"};
   x.end_user = {"22222222-2222-4222-8222-222222222222"};
   x.external_id = "user-1";
   x.is_turn = kind == "llm";
@@ -347,7 +348,8 @@ BOOST_AUTO_TEST_CASE(rows_are_read_and_no_row_is_not_found) {
   BOOST_TEST((code_of(explain_rows("req-1", {}).error()) == errc::not_found));
   store_rows rows{{"body", "total"}, {R"({"id":"x"})", "1"}, {0, 0}};
   BOOST_TEST((code_of(explain_rows("req-1", rows).error()) == errc::internal));
-  rows.cells[0] = R"({"id":"h1","platform_id":"p1","platform":"Acme","end_user_id":null,
+  rows.cells[0] =
+    R"({"id":"h1","platform_id":"p1","platform":"Acme","request_id":"req-1","end_user_id":null,
     "kind":"llm","subject":"gpt","loop_id":"l1","turn":1,"turns_max":10,"free":false,
     "strict":true,"amount":700,"status":"S","settled":625,"overage":0,"checkpoint":null,
     "created_at":"2026-11-25T10:00:00Z","expires_at":"2026-11-25T10:15:00Z","late":false,
@@ -381,6 +383,46 @@ BOOST_AUTO_TEST_CASE(rows_are_read_and_no_row_is_not_found) {
              == "-0.000625");
   const auto text = text_of(tell(*x));
   BOOST_TEST(says(text, "Chat completion for the platform itself of platform Acme (p1)"), text);
+}
+
+BOOST_AUTO_TEST_CASE(a_loop_continued_under_another_id_is_told_as_one) {
+  auto first = turn(1, 1000, 625);
+  first.request = {"req-0"};
+  auto call = paid_call("global", "", 1);
+  call.id = tool_hold({loop_a}, 1, 0);
+  call.request = {"req-0"};
+  // The call was made again, as the first try had come to nothing.
+  auto again = paid_call("global", "", 1);
+  again.id = try_hold(tool_hold({loop_a}, 1, 1), 2);
+  auto last = turn(2, 1000, 625);
+  auto other = paid_call("global", "", 1);
+  other.request = {"req-0"};
+  auto other_loop = turn(1, 1000, 625);
+  other_loop.loop = {uuid4()};
+  other_loop.request = {"req-0"};
+  const auto all = told({first, call, again, last, other, other_loop});
+  BOOST_REQUIRE(all.requests.size() == 1u);
+  BOOST_TEST(all.holds_total == 4);
+  std::vector<std::string> under;
+  std::vector<std::size_t> calls;
+  for (const auto& x : all.requests.front().steps) {
+    under.push_back(x.under);
+    calls.push_back(x.call);
+  }
+  BOOST_TEST(under == (std::vector<std::string>{"req-0", "req-0", "", ""}),
+             boost::test_tools::per_element());
+  BOOST_TEST(calls == (std::vector<std::size_t>{0, 1, 2, 0}), boost::test_tools::per_element());
+  auto text = text_of(tell(all));
+  BOOST_TEST(says(text, "It was made under the request id req-0"), text);
+}
+
+BOOST_AUTO_TEST_CASE(a_provider_that_was_asked_again_is_told) {
+  auto x = paid_call("global", "", 1);
+  BOOST_TEST(!says(story(x), "asked again"));
+  x.resends = 1;
+  BOOST_TEST(says(story(x), "The provider was asked again 1 time."));
+  x.resends = 3;
+  BOOST_TEST(says(story(x), "The provider was asked again 3 times."));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -29,8 +29,12 @@ BOOST_AUTO_TEST_CASE(a_batch_is_one_array_per_column) {
                                           "{12,0}",
                                           R"({"provider_error","success"})",
                                           R"({"It said \"no\" .",NULL})",
-                                          "100"};
+                                          "100",
+                                          ""};
   BOOST_TEST(texts == expected, boost::test_tools::per_element());
+  BOOST_TEST((values.back().as == store_value::form::null));
+  whole.resends = 2;
+  BOOST_TEST(settle_values({bare, whole}, 100).back().data == "{0,2}");
 }
 
 BOOST_AUTO_TEST_SUITE_END()
