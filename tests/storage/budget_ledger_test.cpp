@@ -151,6 +151,7 @@ BOOST_AUTO_TEST_CASE(every_move_is_a_row_and_the_rows_explain_what_remains) {
   BOOST_TEST(page.size() == 3u);
   BOOST_TEST(page[0].at("type") == "unsuspended");
   BOOST_TEST(page[0].at("reason") == "because");
+  BOOST_TEST(page[0].at("period_start").is_null());
   BOOST_TEST(page[2].at("amount_usd") == "-0.000600");
   BOOST_TEST(page[2].at("max_usd_after") == "0.000900");
   BOOST_TEST(page[2].at("used_usd_after") == "0.000300");
@@ -177,6 +178,26 @@ BOOST_AUTO_TEST_CASE(a_budget_looks_as_documented) {
   BOOST_TEST(x.at("id").as_string().size() == 36u);
   BOOST_TEST(x.at("period_start").as_string().c_str()
              == database.cell("SELECT iso_utc(month_utc()::timestamp AT TIME ZONE 'UTC')"));
+}
+
+BOOST_AUTO_TEST_CASE(a_move_names_its_period) {
+  create(1000, {"monthly"});
+  database.sql("UPDATE budget_window SET win = win - interval '1 month'");
+  BOOST_TEST(add(500) == "ok");
+  auto rows =
+    run({tenant,
+         "budget/transactions",
+         {store_value::integer(1), store_value::integer(9), store_value::text(user.value)}});
+  std::vector<std::string> periods;
+  auto page = json::parse(store_row(rows, 0).text("data"));
+  for (auto& x : page.as_array())
+    periods.emplace_back(x.at("period_start").as_string());
+  auto first_of = [this](const char* month) {
+    return database.cell("SELECT iso_utc((month_utc() - interval '" + std::string{month}
+                         + " month') AT TIME ZONE 'UTC')");
+  };
+  BOOST_TEST(periods == (std::vector{first_of("0"), first_of("0"), first_of("1")}),
+             boost::test_tools::per_element());
 }
 
 BOOST_AUTO_TEST_CASE(a_user_has_one_budget_at_most) {
