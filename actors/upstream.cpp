@@ -78,11 +78,15 @@ void upstream_state::reload() {
 /// Goes on with the row as it is now. What belonged to another address or other credentials is
 /// forgotten.
 void upstream_state::use(remote_server fresh) {
+  bool moved = args.server.url != fresh.url;
+  bool anew = moved || args.server.auth != fresh.auth || args.server.secret != fresh.secret
+              || args.server.header_name != fresh.header_name;
+  if (anew) // sessions and tokens are the old address's business
+    for (auto& [key, x] : peers)
+      take_leave(x);
   auto old = std::exchange(args.server, std::move(fresh));
   auto& now = args.server;
-  bool moved = old.url != now.url;
-  if (moved || old.auth != now.auth || old.secret != now.secret
-      || old.header_name != now.header_name) {
+  if (anew) {
     failures = 0;
     down_until = {};
     std::vector<offer_waiters> waiters;

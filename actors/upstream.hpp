@@ -266,6 +266,7 @@ struct upstream_state {
   void peer_opened(const std::string& key, const exchanged& answer);
   void peer_failed(const std::string& key, const exchanged& answer);
   void end_peer(const std::string& key);
+  void take_leave(peer& x);
   void tell_peer(const std::string& key, std::string body);
   void end_idle_peers();
   void note_failure();

@@ -356,16 +356,22 @@ void upstream_state::end_peer(const std::string& key) {
     return;
   auto& x = node.mapped();
   close_stream(x.events);
-  if (!x.session.empty()) {
-    fetch_request fetch;
-    fetch.id = make_fetch_id(self->id(), ++fetches);
-    fetch.message = {"DELETE", args.server.url, mcp::session_headers(x.session, x.version), {}};
-    append(fetch.message.headers, credentials_for(x.access_token));
-    fetch.timeout = upstream_limits::exchange_timeout;
-    caf::anon_send(args.parts.http, atom::fetch_v, fetch);
-  }
+  take_leave(x);
   for (auto id : x.waiting)
     fail(id, make_problem(errc::upstream_failed, "The session with the server was ended."));
+}
+
+/// Ends a session at the server; nobody waits for what comes of it.
+void upstream_state::take_leave(peer& x) {
+  auto session = std::exchange(x.session, {});
+  if (session.empty())
+    return;
+  fetch_request fetch;
+  fetch.id = make_fetch_id(self->id(), ++fetches);
+  fetch.message = {"DELETE", args.server.url, mcp::session_headers(session, x.version), {}};
+  append(fetch.message.headers, credentials_for(x.access_token));
+  fetch.timeout = upstream_limits::exchange_timeout;
+  caf::anon_send(args.parts.http, atom::fetch_v, fetch);
 }
 
 void upstream_state::end_idle_peers() {

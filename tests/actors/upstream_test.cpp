@@ -1,3 +1,5 @@
+#include <set>
+
 #include <boost/test/unit_test.hpp>
 
 #include "actors/remote_tool_call.hpp"
@@ -52,10 +54,10 @@ BOOST_AUTO_TEST_CASE(a_lost_session_is_opened_again_and_the_call_repeated_once) 
   BOOST_TEST(calls == 2);
   BOOST_TEST(server->count("initialize") == 3u);
   BOOST_TEST(said->results.count(1) == 1u);
-}
-
   auto told = parse_json_object(db->only("wallet/resolve").values.at(3).data);
   BOOST_TEST(find_integer(*told, "resends").value_or(0) == 1);
+}
+
 BOOST_AUTO_TEST_CASE(a_static_header_goes_with_every_request) {
   set("auth", "header");
   set("header_name", "X-Api-Key");
@@ -330,6 +332,26 @@ BOOST_AUTO_TEST_CASE(lists_that_load_during_a_change_are_loaded_anew_for_those_w
     asked.receive([](const std::string& x) { BOOST_TEST(x == '[' + tool_text("new") + ']'); },
                   [](const caf::error& x) { BOOST_ERROR(caf::to_string(x)); });
   }
+}
+
+BOOST_AUTO_TEST_CASE(a_session_is_ended_at_the_address_that_it_was_opened_at) {
+  speak(era::session);
+  set("auth", "header");
+  set("header_name", "X-Api-Key");
+  set("secret", "s3cret");
+  set("url", std::string{mcp_server_script::url} + "/a");
+  relay(tool_request(1));
+  BOOST_TEST(said->results.count(1) == 1u);
+  set("url", std::string{mcp_server_script::url} + "/b");
+  set("secret", "another");
+  tell(remote(), atom::drop_v);
+  std::set<std::string> left;
+  for (auto& x : web->requests)
+    if (x.message.method == "DELETE")
+      left.insert(x.message.url + ' '
+                  + std::string{find_header(x.message.headers, "X-Api-Key").value_or("")});
+  BOOST_TEST(left == std::set<std::string>{std::string{mcp_server_script::url} + "/a s3cret"},
+             boost::test_tools::per_element());
 }
 
 BOOST_AUTO_TEST_CASE(lists_are_loaded_although_the_server_changes_during_the_handshake) {
