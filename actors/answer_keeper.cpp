@@ -218,11 +218,12 @@ void run_once(call_self self, const call_rule& rule, const std::string& key) {
     },
     [self, operation, attempt](const caf::error& problem) {
       auto& st = self->state;
-      // It may be claimed all the same, by nobody who works on it.
+      // It may be claimed all the same, by nobody who works on it. Not from the journal, which
+      // refused requests would fill: the claim runs out by itself.
       query(
         self, st.parts.store, st.who.platform, "idempotency/release",
         {store_value::text(operation), store_value::text(attempt)}, [](store_rows&) {},
-        [](const caf::error&) {}, true);
+        [](const caf::error&) {});
       st.fail(problem);
     });
 }

@@ -101,16 +101,20 @@ void model_turn::repeat() {
   query(
     self_, parts_.store, who_.platform, "hold/result", {store_value::text(hold_.value)},
     [this](store_rows& rows) {
-      if (rows.empty())
+      auto gave = rows.empty() ? std::nullopt : store_row{rows, 0}.maybe_text("body");
+      // It died with its node in the middle: what it had used is charged, and it is made again.
+      bool given_up = !rows.empty() && store_row{rows, 0}.boolean("given_up");
+      if (!gave && given_up && ++tries_ < limits::keyed_tries_max)
+        return admit(tenant_);
+      if (!gave)
         return refuse(make_problem(errc::conflict,
                                    "This turn was made and paid for, but what it gave was lost. "
                                    "Use another Idempotency-Key."));
       admitting_ = false;
-      store_row row{rows, 0};
-      charged_ = charged_ + micro_usd{row.integer("charged")};
+      charged_ = charged_ + micro_usd{store_row{rows, 0}.integer("charged")};
       then_.admitted({});
       auto repeated = std::move(then_.repeated); // the next turn replaces then_ meanwhile
-      repeated(row.text("body"));
+      repeated(*gave);
     },
     [this](const caf::error& x) { refuse(x); });
 }

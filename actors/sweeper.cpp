@@ -20,7 +20,7 @@ void sweeper_state::sweep(std::string statement, bool again) {
     values.push_back(store_value::integer(rows_per_sweep));
   if (statement == "idempotency/sweep")
     values.push_back(
-      store_value::integer(std::chrono::milliseconds{limits::kept_answer_ttl}.count()));
+      store_value::integer(std::chrono::milliseconds{limits::kept_result_ttl}.count()));
   query(
     self, parts.store, {}, statement, std::move(values),
     [this, statement, again](store_rows& rows) {

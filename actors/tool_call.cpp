@@ -157,12 +157,13 @@ void tool_call_state::repeat() {
     self, args.parts.store, job.who.platform, "hold/result",
     {store_value::text(billing::try_hold(job.hold, tries).value)},
     [this](store_rows& rows) {
-      if (rows.empty())
+      auto kept = rows.empty() ? std::nullopt : store_row{rows, 0}.maybe_text("body");
+      if (!kept)
         return fail(make_problem(errc::conflict,
                                  "This call was made and paid for, but what it gave was lost. Use "
                                  "another idempotency key."));
       store_row row{rows, 0};
-      auto seen = read_outcome(row.text("body"));
+      auto seen = read_outcome(*kept);
       hold_ticket earlier{};
       earlier.free = row.boolean("free");
       hold = earlier;

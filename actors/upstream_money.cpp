@@ -83,7 +83,8 @@ void upstream_state::repeat(call_id id) {
     self, args.parts.store, args.platform, "hold/result",
     {store_value::text(billing::try_hold(x.request.hold, x.tries).value)},
     [this, id](store_rows& rows) {
-      if (rows.empty())
+      auto gave = rows.empty() ? std::nullopt : store_row{rows, 0}.maybe_text("body");
+      if (!gave)
         return fail(id, make_problem(errc::conflict,
                                      "This call was made and paid for, but what it gave was lost. "
                                      "Use another idempotency key."));
@@ -92,7 +93,7 @@ void upstream_state::repeat(call_id id) {
         found->repeated = true;
         found->charged = {row.integer("charged")};
       }
-      finish(id, row.text("body"));
+      finish(id, std::move(*gave));
     },
     [this, id](const caf::error& why) { fail(id, why); });
 }

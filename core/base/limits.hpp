@@ -59,11 +59,12 @@ inline constexpr auto money_timeout = store_timeout * 2;
 /// then is it given up.
 inline constexpr auto tool_hold_ttl = tool_call_timeout + money_timeout + 30s;
 
-/// The hold of a model turn outlives the longest silence of the model surely; what the turn has
-/// used is noted at least that often while it speaks, which gives the hold its whole time again.
+/// The hold of a model turn outlives the longest silences of the model surely, one before its head
+/// and one behind it; what the turn has used is noted at least that often while it speaks, which
+/// gives the hold its whole time again.
 inline constexpr auto turn_note_interval = 5s;
 inline constexpr std::chrono::milliseconds turn_hold_ttl =
-  model_idle_timeout + turn_note_interval + money_timeout + 30s;
+  2 * model_idle_timeout + turn_note_interval + money_timeout + 30s;
 
 /// A block is drawn from that long after it was made or grew, and lasts until calls of our own
 /// tools have surely ended; for longer ones it is extended. What a dead node leaves is locked that
@@ -106,6 +107,9 @@ inline constexpr auto oauth_state_ttl = 10min;
 inline constexpr auto stored_response_ttl = std::chrono::hours{24 * 30};
 /// Answers to keyed requests are given again that long (I33; Stripe's and the IETF draft's time).
 inline constexpr auto kept_answer_ttl = std::chrono::hours{24};
+/// What keyed work gave is kept as long as a repetition may meet it: the request may have run for
+/// long, and been repeated until its answer was kept.
+inline constexpr auto kept_result_ttl = 2 * kept_answer_ttl;
 /// A longer answer to a keyed request is not kept; its repetition finds the paid turns instead.
 inline constexpr std::size_t kept_answer_bytes_max = 4u * 1024 * 1024;
 /// Whoever runs a keyed request renews its claim well before others may take it over.

@@ -6,9 +6,10 @@ COMMENT ON COLUMN hold.holder IS
   'Token of the owner that placed it; only that one may undo it when in doubt.';
 
 -- As before, and notes the holder. What came to nothing binds nobody: it is no mismatch when another
--- request asks for the same id, which goes on to the next one. And a hold that ended longer ago than
--- keyed answers are kept (a day: limits::kept_answer_ttl) counts as come to nothing, so that its
--- idempotency key may be used anew.
+-- request asks for the same id, which goes on to the next one. A tool call that ended longer ago than
+-- its result is kept (limits::kept_result_ttl) counts as come to nothing, so that its idempotency key
+-- may be used anew; turns of loops do not, as the others of their loop may be younger. And work that was
+-- given up, but came to its end all the same, has been done.
 CREATE OR REPLACE FUNCTION wallet_reserve(t uuid, e bigint, tok uuid, h uuid, rh bytea, amt bigint,
   ttl_ms bigint, x jsonb, freelim int, OUT code text, OUT free boolean, OUT amount bigint,
   OUT status text, OUT remaining bigint, OUT resets_at timestamptz)
@@ -25,8 +26,12 @@ BEGIN
   SELECT * INTO old FROM hold WHERE platform_id = t AND id = h;
   IF FOUND THEN
     code := 'exists'; free := old.free; amount := old.amount; status := old.status::text;
-    IF old.status <> 'P' AND old.resolved_at < clock_timestamp() - interval '24 hours' THEN
+    IF old.kind = 'mcp' AND old.status <> 'P'
+        AND old.resolved_at < clock_timestamp() - interval '48 hours' THEN
       status := 'E';
+    ELSIF old.status IN ('V', 'E') AND old.req_hash = rh AND EXISTS (SELECT FROM hold_result r
+        WHERE r.platform_id = t AND r.hold_id = h) THEN
+      status := 'S';
     ELSIF old.req_hash <> rh AND old.status IN ('P', 'S') THEN
       code := 'mismatch'; free := false; amount := 0; status := NULL;
     END IF;

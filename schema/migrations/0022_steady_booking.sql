@@ -26,7 +26,7 @@ CREATE OR REPLACE VIEW hold_all WITH (security_invoker = true) AS
     'S', charged, overage, NULL, NULL, at, at, at, block_id, NULL, resends
   FROM tool_charge;
 
--- As before, and keeps what the log says of resends.
+-- As before, and keeps what the log says of resends, and what work gave that had been given up.
 ALTER FUNCTION hold_end(uuid, uuid, "char", bigint, jsonb, text) RENAME TO hold_end_once;
 COMMENT ON FUNCTION hold_end_once(uuid, uuid, "char", bigint, jsonb, text) IS 'Part of hold_end.';
 CREATE FUNCTION hold_end(t uuid, h uuid, how "char", actual bigint, l jsonb, gave text,
@@ -35,6 +35,10 @@ LANGUAGE plpgsql AS $$
 BEGIN
   SELECT r.code, r.status, r.charged, r.overage, r.balance
     INTO code, status, charged, overage, balance FROM hold_end_once(t, h, how, actual, l, gave) r;
+  IF code = 'late' AND gave IS NOT NULL THEN
+    INSERT INTO hold_result (hold_id, platform_id, body) VALUES (h, t, gave)
+      ON CONFLICT DO NOTHING;
+  END IF;
   IF code IN ('settled', 'voided', 'late') AND l ? 'resends' THEN
     UPDATE hold SET resends = (l->>'resends')::int WHERE platform_id = t AND id = h;
   END IF;

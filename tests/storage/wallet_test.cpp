@@ -144,20 +144,30 @@ BOOST_AUTO_TEST_CASE(a_hold_in_doubt_is_undone_by_the_owner_that_placed_it) {
   verify();
 }
 
-BOOST_AUTO_TEST_CASE(a_key_may_be_used_for_something_else_a_day_later) {
+BOOST_AUTO_TEST_CASE(a_key_of_a_tool_call_may_be_used_for_something_else_later) {
   topup(tenant, 1000);
   ask x;
+  x.kind = "mcp";
   reserve(x);
   resolved(x.hold, "S", 60);
   ask other = x;
   other.hash = "another request";
   BOOST_TEST(reserve(other).code == "mismatch");
-  database.sql("UPDATE hold SET resolved_at = resolved_at - interval '25 hours'");
+  database.sql("UPDATE hold SET resolved_at = resolved_at - interval '49 hours'");
   auto again = reserve(other);
   BOOST_TEST(again.code == "exists");
   BOOST_TEST(again.status == "E"); // so the next id is tried
   BOOST_TEST(balance() == 940);
   verify();
+}
+
+BOOST_AUTO_TEST_CASE(a_turn_stays_done_as_others_of_its_loop_may_be_younger) {
+  topup(tenant, 1000);
+  ask x;
+  reserve(x);
+  resolved(x.hold, "S", 60);
+  database.sql("UPDATE hold SET resolved_at = resolved_at - interval '49 hours'");
+  BOOST_TEST(reserve(x).status == "S");
 }
 
 BOOST_AUTO_TEST_CASE(what_is_noted_on_a_hold_may_give_it_more_time) {
