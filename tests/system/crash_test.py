@@ -67,7 +67,7 @@ class Client(threading.Thread):
 class Crashes(SystemTest):
     """All calls are paid ones."""
 
-    models = ("sandbox-echo",)
+    models = ("sandbox-echo", "sandbox-slow:300")
 
     def setUp(self):
         super().setUp()
@@ -125,6 +125,33 @@ class Crashes(SystemTest):
         finally:
             os.kill(pid, signal.SIGCONT)
         self.check(platform, clients, keyed)
+
+    def test_a_stream_that_died_in_the_middle_is_made_again_and_its_use_is_charged(self):
+        self.node.kill9()
+        self.node.environment = {}
+        self.node.start()
+        platform = self.world.platform(topup="100")
+        user = platform.connected_user()
+        once = {"Idempotency-Key": "died-in-the-middle"}
+        words = " ".join(f"word-{i}" for i in range(30))  # nine seconds; noted after five
+        noted = ("SELECT 1 FROM hold WHERE status = 'P' AND checkpoint > 0 AND platform_id = "
+                 f"'{platform.id}'")
+        with user.stream("sandbox-slow:300", words, once):
+            eventually(lambda: self.node.sql(noted), 20, 0.1, "a note of what was used")
+            self.node.kill9()
+        self.node.start()
+
+        def repeated():
+            answer = user.respond("sandbox-slow:300", words, once, stream=True)
+            return answer if answer.status == 200 else None
+
+        answer = eventually(repeated, PATIENCE_SECONDS, 1, "the answer under the same key")
+        self.assertIn("response.completed", answer.text)
+        self.assertIn("word-29", answer.text)
+        settled(platform, 20)
+        self.assertEqual([x["type"] for x in platform.transactions()],
+                         ["llm_usage", "llm_usage", "top_up"])
+        self.assertEqual(self.node.violations(), {})
 
     @staticmethod
     def is_stopped(pid):
