@@ -153,6 +153,11 @@ class Responses(SystemTest):
         answer = user.respond("sandbox-slow:300", "one two three four", once, stream=True)
         return answer if answer.status == 200 else None
 
+    def assert_one_paid_turn(self, platform):
+        settled(platform)
+        self.assertEqual([x["type"] for x in platform.transactions()], ["llm_usage", "top_up"])
+        self.assert_money_is_exact()
+
     def test_a_failed_model_costs_nothing_and_the_key_can_be_used_again(self):
         platform = self.world.platform()
         user = platform.connected_user()
@@ -161,10 +166,7 @@ class Responses(SystemTest):
         failed = user.respond("sandbox-echo", "hello", once)
         self.assertGreaterEqual(failed.status, 500)
         self.assert_status(user.respond("sandbox-echo", "hello", once), 200)
-        settled(platform)
-        self.assertEqual([x["type"] for x in platform.transactions()], ["llm_usage", "top_up"])
-        self.assert_money_is_exact()
-
+        self.assert_one_paid_turn(platform)
 
     def test_a_failed_chat_completion_can_be_repeated_under_its_key(self):
         platform = self.world.platform()
@@ -179,9 +181,7 @@ class Responses(SystemTest):
         for _ in range(2):
             self.assertGreaterEqual(chat().status, 500)
         self.assert_status(chat(), 200)
-        settled(platform)
-        self.assertEqual([x["type"] for x in platform.transactions()], ["llm_usage", "top_up"])
-        self.assert_money_is_exact()
+        self.assert_one_paid_turn(platform)
 
     def test_a_failed_stream_is_not_the_answer_for_good(self):
         platform = self.world.platform()
