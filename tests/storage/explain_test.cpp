@@ -21,8 +21,10 @@ const char* const turn_log = R"({"input_tokens":120,"cached_tokens":20,"output_t
 
 struct explain_fixture : wallet_fixture {
   /// A turn, or a tool call at a price's version, of a request.
-  std::string place(const std::string& request, ask x, const std::string& price_id = {}) {
+  std::string place(const std::string& request, ask x, const std::string& price_id = {},
+                    std::int64_t turn = 1) {
     auto call = reserve_call(x);
+    call.values[11] = store_value::integer(turn);
     call.values[9] = store_value::text(request);
     call.values[13] = maybe(price_id);
     if (x.kind == "llm")
@@ -242,12 +244,7 @@ BOOST_AUTO_TEST_CASE(a_loop_that_was_continued_under_another_id_is_found_by_eith
   elsewhere.loop = uuid4();
   resolve(place("first", elsewhere), "S", 625, turn_log);
   x.hold = uuid4();
-  auto turn = reserve_call(x);
-  turn.values[9] = store_value::text("second");
-  turn.values[11] = store_value::integer(2);
-  turn.values[15] = store_value::text(turn_prices_text);
-  run(turn);
-  resolve(x.hold, "S", 625, turn_log);
+  resolve(place("second", x, {}, 2), "S", 625, turn_log);
   auto all = explained("second");
   BOOST_TEST(all.alarms() == 0u);
   BOOST_REQUIRE(all.requests.size() == 1u);
