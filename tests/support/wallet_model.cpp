@@ -125,9 +125,10 @@ wallet_model::ending wallet_model::resolve(const std::string& id, char how, std:
     return {"not_found"};
   auto& x = i->second;
   if (x.status != 'P') {
-    bool given_up = x.status != 'S' && !x.free && x.kind != "block";
-    if (how == 'S' && actual > 0 && given_up && !holds_.contains(id + "/late"))
-      return book_late(id, actual);
+    auto rest = x.status != 'S' ? actual : x.given_up ? actual - *x.settled : 0;
+    bool may_be_late = !x.free && x.kind != "block" && !holds_.contains(id + "/late");
+    if (how == 'S' && rest > 0 && may_be_late)
+      return book_late(id, rest);
     return {"already", x.settled.value_or(0), x.overage, balance()};
   }
   x.status = how;
@@ -179,6 +180,8 @@ wallet_model::ending wallet_model::book_late(const std::string& id, std::int64_t
 void wallet_model::expire(const std::string& id) {
   auto used = holds_.at(id).checkpoint;
   resolve(id, used ? 'S' : 'E', used.value_or(0));
+  auto& x = holds_.at(id);
+  x.given_up = used && x.settled == used;
 }
 
 void wallet_model::checkpoint(const std::string& id, std::int64_t used) {

@@ -24,6 +24,8 @@ public:
     std::optional<std::int64_t> settled{};
     std::int64_t overage = 0;
     std::optional<std::int64_t> checkpoint{};
+    /// Settled at its checkpoint by others, so that the rest of its cost may still come.
+    bool given_up = false;
     bool free = false;
     bool strict = false;
     int user = -1;
