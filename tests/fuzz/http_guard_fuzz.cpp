@@ -1,6 +1,6 @@
 // The guard against http_parser, which stands behind it: whatever the guard accepts must be exactly
 // one request for the parser, and verdicts must not depend on how the bytes are split.
-// Needs callboard_http (or http/edge/guard.cpp and callboard_core) and http_parser.
+// Needs http/edge/guard.cpp, callboard_core and http_parser.
 
 #include <cstddef>
 #include <cstdint>
