@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <unordered_set>
@@ -120,6 +121,7 @@ private:
   // -- ends ---------------------------------------------------------------------
 
   bool company_is_near(std::size_t waiting);
+  std::optional<std::int64_t> plain_rules(const std::vector<billing::tool_charge>& charges) const;
   void run_bookings(std::vector<booking> batch);
   void run_endings(std::vector<ending_hold> batch);
   void settled(ending_hold& x, const store_row& row);

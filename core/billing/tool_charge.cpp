@@ -5,7 +5,8 @@
 namespace callboard::billing {
 
 std::vector<store_value> settle_values(const std::vector<tool_charge>& batch,
-                                       std::int64_t free_calls_per_month) {
+                                       std::int64_t free_calls_per_month,
+                                       std::optional<std::int64_t> plain_rules) {
   array_text ids, blocks, users, tools, providers, requests, prices, amounts, latencies, statuses,
     errors, resends;
   bool any_resent = false;
@@ -36,7 +37,8 @@ std::vector<store_value> settle_values(const std::vector<tool_charge>& batch,
           statuses.take(),
           errors.take(),
           store_value::integer(free_calls_per_month),
-          any_resent ? resends.take() : store_value::null()};
+          any_resent ? resends.take() : store_value::null(),
+          plain_rules ? store_value::integer(*plain_rules) : store_value::null()};
 }
 
 } // namespace callboard::billing

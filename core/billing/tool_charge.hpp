@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -31,8 +32,10 @@ struct tool_charge {
   std::int64_t resends = 0;
 };
 
-/// The parameters of block/settle.
+/// The parameters of block/settle. `plain_rules` are the rules (standing::rules()) under which it
+/// is known that none of the batch's end users has a budget; booking is cheaper then.
 std::vector<store_value> settle_values(const std::vector<tool_charge>& batch,
-                                       std::int64_t free_calls_per_month);
+                                       std::int64_t free_calls_per_month,
+                                       std::optional<std::int64_t> plain_rules = std::nullopt);
 
 } // namespace callboard::billing

@@ -93,12 +93,33 @@ BOOST_AUTO_TEST_CASE(paid_calls_are_admitted_in_memory_and_booked_in_batches) {
   BOOST_TEST(booked(1, 0) == R"({"h2","h3"})");
   BOOST_TEST(booked(1, 6) == R"({"9","9"})");
   BOOST_TEST(booked(1, 7) == "{1500,1500}");
+  BOOST_TEST(booked(1, 13) == "1"); // under these rules the user has no budget
   for (auto* x : {&a, &b, &c})
     x->receive([](const receipt& paid) { BOOST_TEST(paid.charged.value == 1500); },
                [](const caf::error&) { BOOST_ERROR("refused"); });
 }
 
-BOOST_AUTO_TEST_CASE(a_booking_waits_a_millisecond_for_calls_that_are_under_way) {
+BOOST_AUTO_TEST_CASE(bookings_are_plain_only_while_it_is_known_that_no_user_has_a_budget) {
+  warm();
+  for (auto id : {"h1", "h2", "h3"})
+    unbox(admit(tool(id)));
+  auto settle = [&](const std::string& id) {
+    self->send(tenant(), atom::settle_v, outcome(id, true, 1500));
+    sched.run();
+    pass(2ms);
+  };
+  rules = "2"; // somebody has got a budget
+  settle("h1");
+  BOOST_TEST(booked(0, 13) == "1");
+  settle("h2");
+  BOOST_TEST(booked(1, 13).empty());
+  budgeted = true;
+  unbox(admit(tool("h4")));
+  settle("h4");
+  BOOST_TEST(booked(2, 13).empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_booking_waits_two_milliseconds_for_calls_that_are_under_way) {
   warm();
   for (auto id : {"h1", "h2", "h3", "h4", "h5", "h6"})
     unbox(admit(tool(id)));
@@ -114,10 +135,10 @@ BOOST_AUTO_TEST_CASE(a_booking_waits_a_millisecond_for_calls_that_are_under_way)
   BOOST_TEST(booked(1, 0) == R"({"h2","h3","h4"})");
   unbox(admit(tool("h7")));
   BOOST_TEST(settle("h5") == 2u);
-  pass(1ms);
+  pass(2ms);
   BOOST_TEST(db->count("block/settle") == 3u);
   BOOST_TEST(booked(2, 0) == R"({"h5"})");
-  pass(1ms);
+  pass(2ms);
   BOOST_TEST(settle("h6") == 4u); // one is under way, but nothing was booked just now
 }
 

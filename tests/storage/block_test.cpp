@@ -39,9 +39,14 @@ struct block_fixture : wallet_fixture {
     return x;
   }
 
-  std::int64_t book(const std::vector<billing::tool_charge>& calls) {
-    auto rows = run({tenant, "block/settle", billing::settle_values(calls, 0)});
+  std::int64_t book(const std::vector<billing::tool_charge>& calls,
+                    std::optional<std::int64_t> plain_rules = std::nullopt) {
+    auto rows = run({tenant, "block/settle", billing::settle_values(calls, 0, plain_rules)});
     return store_row(rows, 0).integer("booked");
+  }
+
+  std::int64_t rules() const {
+    return std::stoll(database.cell("SELECT rules_version FROM wallet"));
   }
 
   void give_back(const std::string& block, std::int64_t amount) {
@@ -76,6 +81,79 @@ BOOST_AUTO_TEST_CASE(calls_of_a_block_are_booked_once_and_its_rest_goes_back) {
   give_back(block, 270);
   BOOST_TEST(available() == 970);
   BOOST_TEST(database.cell("SELECT status FROM hold WHERE kind = 'block'") == "V");
+  verify();
+}
+
+BOOST_AUTO_TEST_CASE(a_plain_batch_is_booked_as_any_other) {
+  topup(tenant, 1000);
+  settings("strict_mode = true");
+  auto ann = end_user(tenant, "ann");
+  std::vector<std::string> rows_of;
+  for (bool plain : {false, true}) {
+    auto block = uuid4();
+    grow(block, 100, 10);
+    auto first = call(uuid4(), block, 10, ann);
+    auto second = call(uuid4(), block, 20);
+    second.price_id = "7";
+    second.provider = {};
+    second.status = "error";
+    second.error_message = "It broke.";
+    second.resends = 2;
+    const auto before = balance();
+    auto known = plain ? std::optional{rules()} : std::nullopt;
+    auto rows = run({tenant, "block/settle", billing::settle_values({first, second}, 8, known)});
+    store_row told{rows, 0};
+    BOOST_TEST(told.integer("booked") == 2);
+    BOOST_TEST(told.integer("balance") == before - 30);
+    BOOST_TEST(told.integer("available") == available());
+    BOOST_TEST(told.integer("free_left") == 8);
+    BOOST_TEST(told.integer("rules") == rules());
+    rows_of.push_back(
+      database.cell("SELECT string_agg(concat_ws(' ', end_user_id, tool, coalesce(provider_id, "
+                    "'none'), request_id, price_id, budget_win, strict_mode, amount, overage, "
+                    "charged, balance_after - "
+                    + std::to_string(before)
+                    + ", latency_ms, status, error_message, resends), ',' ORDER BY id) "
+                      "FROM tool_charge WHERE block_id = '"
+                    + block + "'"));
+    BOOST_TEST(database.cell("SELECT amount FROM hold WHERE id = '" + block + "'") == "70");
+    verify();
+  }
+  BOOST_TEST(rows_of.at(0) == rows_of.at(1));
+}
+
+BOOST_AUTO_TEST_CASE(a_plain_batch_of_which_some_is_booked_already_books_the_rest) {
+  topup(tenant, 1000);
+  auto block = uuid4();
+  grow(block, 100, 10);
+  auto first = call(uuid4(), block, 10);
+  BOOST_TEST(book({first}, rules()) == 1);
+  BOOST_TEST(book({first, call(uuid4(), block, 20)}, rules()) == 1);
+  BOOST_TEST(book({first}, rules()) == 0);
+  BOOST_TEST(balance() == 970);
+  BOOST_TEST(database.cell("SELECT amount FROM hold WHERE kind = 'block'") == "70");
+  verify();
+}
+
+BOOST_AUTO_TEST_CASE(a_batch_that_is_not_plain_any_more_is_booked_all_the_same) {
+  topup(tenant, 1000);
+  auto ann = end_user(tenant, "ann");
+  auto shared = uuid4();
+  grow(shared, 100, 10);
+  auto known = rules();
+  budget(ann, 100, "monthly"); // after its owner had looked
+  BOOST_TEST(book({call(uuid4(), shared, 10, ann)}, known) == 1);
+  BOOST_TEST(database.cell("SELECT spent FROM budget_window") == "10");
+  auto own = uuid4();
+  grow(own, 20, 10, ann);
+  BOOST_TEST(book({call(uuid4(), own, 10, ann)}, rules()) == 1); // an owner that is mistaken
+  BOOST_TEST(database.cell("SELECT spent FROM budget_window") == "20");
+  BOOST_TEST(book({call(uuid4(), shared, 5), call(uuid4(), own, 5, ann)}, rules()) == 2);
+  BOOST_TEST(resolved(shared, "E") == "expired");
+  BOOST_TEST(book({call(uuid4(), shared, 10)}, rules()) == 1);
+  BOOST_TEST(database.cell("SELECT string_agg(overage::text, ' ' ORDER BY id) FROM tool_charge")
+             == "0 0 0 0 10");
+  BOOST_TEST(balance() == 960);
   verify();
 }
 

@@ -30,11 +30,15 @@ BOOST_AUTO_TEST_CASE(a_batch_is_one_array_per_column) {
                                           R"({"provider_error","success"})",
                                           R"({"It said \"no\" .",NULL})",
                                           "100",
+                                          "",
                                           ""};
   BOOST_TEST(texts == expected, boost::test_tools::per_element());
-  BOOST_TEST((values.back().as == store_value::form::null));
+  BOOST_TEST((values.at(12).as == store_value::form::null));
+  BOOST_TEST((values.at(13).as == store_value::form::null));
   whole.resends = 2;
-  BOOST_TEST(settle_values({bare, whole}, 100).back().data == "{0,2}");
+  values = settle_values({bare, whole}, 100, 3);
+  BOOST_TEST(values.at(12).data == "{0,2}");
+  BOOST_TEST(values.at(13).data == "3");
 }
 
 BOOST_AUTO_TEST_SUITE_END()
