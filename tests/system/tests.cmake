@@ -33,6 +33,8 @@ callboard_system_test(remote_server 180)
 callboard_system_test(clients 600)
 callboard_system_test(python_clients 600)
 callboard_system_test(session_memory 600)
+# Waits for sessions to expire, for two minutes: beside others, and first.
+set_tests_properties(system.session_memory PROPERTIES RUN_SERIAL OFF COST 1000)
 
 add_test(NAME system.demo
   COMMAND ${Python3_EXECUTABLE} -B ${PROJECT_SOURCE_DIR}/ops/demo.py $<TARGET_FILE:callboard>)
