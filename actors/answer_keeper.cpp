@@ -91,11 +91,13 @@ http_headers headers_of(const std::string& pairs) {
 }
 
 /// The same request, answering through the keeper.
-void run(call_self self, const call_rule& rule, std::string operation, std::string attempt) {
+void run(call_self self, const call_rule& rule, std::string operation, std::string attempt,
+         std::string loop) {
   auto& state = self->state;
   auto answer = std::make_shared<keyed_answer>();
   auto keyed = std::make_shared<http_call>(*state.call);
   keyed->idempotency = operation;
+  keyed->keyed_loop = {std::move(loop)};
   answer_keeper_args args{state.parts,          state.who.platform, state.call,
                           std::move(operation), std::move(attempt), answer};
   keyed->sink =
@@ -201,13 +203,14 @@ void run_once(call_self self, const call_rule& rule, const std::string& key) {
      store_value::text(attempt), store_value::text(settings.node_name),
      store_value::integer(milliseconds{limits::kept_answer_lease}.count()),
      store_value::integer(milliseconds{limits::kept_answer_ttl}.count()),
-     store_value::boolean(settings.owns_database)},
+     store_value::boolean(settings.owns_database), store_value::text(uuid5(operation, "loop")),
+     store_value::integer(milliseconds{limits::kept_result_ttl}.count())},
     [self, &rule, operation, attempt](store_rows& rows) {
       auto& st = self->state;
       store_row row{rows, 0};
       auto code = rows.empty() ? std::string{} : row.text("code");
       if (code == "new" || code == "again")
-        return run(self, rule, operation, attempt);
+        return run(self, rule, operation, attempt, row.text("loop_id"));
       if (code == "done")
         return answer_again(self, row);
       if (code == "mismatch")

@@ -181,7 +181,7 @@ loop_actor::behavior_type chat_loop(loop_actor::stateful_pointer<chat_loop_state
   state.who = std::move(args.who);
   state.call = std::move(args.call);
   state.request = std::move(args.request);
-  state.id = {state.keyed() ? uuid5(state.call->idempotency, "loop") : uuid4()};
+  state.id = state.keyed() ? state.call->keyed_loop : loop_id{uuid4()};
   state.seen = {"loop", state.id.value, self->clock().now()};
   state.turn.emplace(self, state.parts, state.who, state.call->id, state.id, "chat.completion");
   state.call->sink->on_closed(

@@ -88,9 +88,11 @@ struct http_call {
   /// The client's X-Request-Id when it is acceptable, else ours (I32). The sink adds it to the
   /// answer by itself.
   request_id id;
-  /// Uuid of the Idempotency-Key within its caller's scope, from which hold and loop ids derive;
-  /// empty without a key.
+  /// Uuid of the Idempotency-Key within its caller's scope; empty without a key.
   std::string idempotency;
+  /// The loop that such a key names, from which the ids of its holds derive: another one when the
+  /// key is used anew after its time.
+  loop_id keyed_loop;
   /// Address of the client without port.
   std::string remote_address;
   std::chrono::steady_clock::time_point received_at{};

@@ -503,7 +503,7 @@ loop_actor::behavior_type response_loop(loop_actor::stateful_pointer<response_lo
   state.call = std::move(args.call);
   state.request = std::move(args.request);
   // A keyed request that is run again is the same loop, so that it finds its turns.
-  state.id = {state.keyed() ? uuid5(state.call->idempotency, "loop") : uuid4()};
+  state.id = state.keyed() ? state.call->keyed_loop : loop_id{uuid4()};
   state.response_id =
     responses::make_response_id(state.keyed() ? sha256(state.id.value).substr(0, response_id_bytes)
                                               : random_bytes(response_id_bytes));

@@ -79,7 +79,8 @@ struct idempotency_fixture : node_fixture {
                     {"id", id},
                     {"answer_status", x.status},
                     {"answer_headers", x.headers},
-                    {"secret", x.body}});
+                    {"secret", x.body},
+                    {"loop_id", named_loop.value_or(call.values.at(7).data)}});
   }
 
   store_rows reserve(const store_call& call) {
@@ -115,6 +116,8 @@ struct idempotency_fixture : node_fixture {
   std::map<std::string, std::string> results;
   /// Claims of earlier attempts have run out.
   bool take_over = false;
+  /// The loop that keys name now; else the one that they name at first.
+  std::optional<std::string> named_loop;
 };
 
 } // namespace
@@ -136,6 +139,20 @@ BOOST_AUTO_TEST_CASE(a_repeated_mutation_gets_the_first_answer_and_does_nothing)
 BOOST_AUTO_TEST_CASE(the_ledger_row_of_a_keyed_topup_names_the_operation) {
   serve(topup("k"));
   BOOST_TEST(db->only("wallet/topup").values.at(2).data == keys_kept.begin()->first);
+}
+
+BOOST_AUTO_TEST_CASE(a_keyed_loop_has_the_id_that_its_key_names_now) {
+  constexpr std::size_t loop_parameter = 10;
+  auto chat = respond("c");
+  chat.target = endpoint::chat_completions;
+  chat.body =
+    R"({"model":"test-model","messages":[{"role":"user","content":"Hi"}],"stream":false})";
+  for (auto& x : {respond("r"), chat}) {
+    named_loop = uuid4();
+    db->calls.clear();
+    serve(x);
+    BOOST_TEST(db->only("wallet/reserve").values.at(loop_parameter).data == *named_loop);
+  }
 }
 
 BOOST_AUTO_TEST_CASE(another_body_under_the_same_key_is_422) {

@@ -264,7 +264,7 @@ BOOST_AUTO_TEST_CASE(a_paid_loop_that_the_model_limits_is_not_to_be_retried_with
     web->answer(issue_url, {answer_json(200, R"({"number":7,"title":"T","state":"open"})")});
     web->answer(model_url,
                 {model_calls({{"github_get_issue", read_issue}}), answer_json(429, "{}")});
-    db->answer("idempotency/begin", {{"code", "new"}});
+    db->answer("idempotency/begin", {{"code", "new"}, {"loop_id", "the-loop"}});
     client_request x{endpoint::responses_create,
                      user_key,
                      json::serialize(body_with_github(false, user_key)),

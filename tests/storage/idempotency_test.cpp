@@ -20,14 +20,24 @@ struct idempotency_fixture : wallet_fixture {
     std::int64_t lease_ms = 60'000;
     std::int64_t keep_ms = 60'000;
     bool alone = false;
+    std::string loop = uuid4();
   };
+  /// How long a loop can be gone on with.
+  static constexpr std::int64_t results_ms = 60'000;
 
   store_rows begin(const claim& x, const platform_id& whose) {
-    return run(
-      {whose,
-       "idempotency/begin",
-       {text(x.operation), store_value::bytes(sha256(x.request)), text(x.attempt), text(x.node),
-        number(x.lease_ms), number(x.keep_ms), store_value::boolean(x.alone)}});
+    return run({whose,
+                "idempotency/begin",
+                {text(x.operation), store_value::bytes(sha256(x.request)), text(x.attempt),
+                 text(x.node), number(x.lease_ms), number(x.keep_ms), store_value::boolean(x.alone),
+                 text(x.loop), number(results_ms)}});
+  }
+  /// The loop that the key names when it is claimed now; it is given up again.
+  std::string loop_of(claim x) {
+    x.attempt = uuid4();
+    auto rows = begin(x, tenant);
+    release(x);
+    return store_row(rows, 0).text("loop_id");
   }
   std::string begun(const claim& x) { return store_row(begin(x, tenant), 0).text("code"); }
 
@@ -116,6 +126,66 @@ BOOST_AUTO_TEST_CASE(a_claim_that_ran_out_is_taken_over_and_its_first_owner_can_
   BOOST_TEST(!finish(first));
   BOOST_TEST(!release(first));
   BOOST_TEST(finish(second));
+}
+
+BOOST_AUTO_TEST_CASE(a_key_names_another_loop_once_the_former_one_is_long_over) {
+  topup(tenant, 1000);
+  claim x;
+  auto work = [&](const std::string& loop) {
+    ask turn;
+    turn.loop = loop;
+    BOOST_TEST(reserve(turn).code == "ok");
+    BOOST_TEST(settle(turn.hold, 10, "It said so.") == "settled");
+  };
+  auto age = [&] {
+    database.sql("UPDATE hold SET created_at = created_at - interval '61 seconds', "
+                 "resolved_at = resolved_at - interval '61 seconds'");
+  };
+  BOOST_TEST(loop_of(x) == x.loop);
+  work(x.loop);
+  age();
+  work(x.loop); // counted from the latest
+  BOOST_TEST(loop_of(x) == x.loop);
+  database.sql("UPDATE hold SET created_at = created_at - interval '61 seconds'"); // it took long
+  BOOST_TEST(loop_of(x) == x.loop);
+  age();
+  auto second = loop_of(x);
+  BOOST_TEST(second != x.loop);
+  BOOST_TEST(loop_of(x) == second);
+  work(second);
+  BOOST_TEST(loop_of(x) == second);
+  age();
+  auto third = loop_of(x);
+  BOOST_TEST(third != second);
+  BOOST_TEST(third != x.loop);
+  ask open;
+  open.loop = third;
+  BOOST_TEST(reserve(open).code == "ok");
+  age();
+  BOOST_TEST(loop_of(x) == third); // somebody may work on it
+  claim other;
+  BOOST_TEST(loop_of(other) == other.loop);
+  begun(x);
+  finish(x);
+  auto rows = begin(x, tenant);
+  BOOST_TEST(!store_row(rows, 0).maybe_text("loop_id"));
+}
+
+BOOST_AUTO_TEST_CASE(a_claim_keeps_its_loop_however_long_it_lasts) {
+  topup(tenant, 1000);
+  claim x;
+  x.lease_ms = -1;
+  begun(x);
+  ask turn;
+  turn.loop = x.loop;
+  reserve(turn);
+  settle(turn.hold, 10, "It said so.");
+  database.sql("UPDATE hold SET created_at = created_at - interval '61 seconds', "
+               "resolved_at = resolved_at - interval '61 seconds'");
+  x.attempt = uuid4();
+  auto rows = begin(x, tenant);
+  BOOST_TEST(store_row(rows, 0).text("code") == "again");
+  BOOST_TEST(store_row(rows, 0).text("loop_id") == x.loop);
 }
 
 BOOST_AUTO_TEST_CASE(a_node_that_is_alone_takes_over_what_a_dead_one_left_at_once) {

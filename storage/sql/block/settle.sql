@@ -13,7 +13,7 @@
 -- $11 error messages, or null
 -- $12 free calls a month when the platform has no own number
 -- $13 how often the provider was asked again, or null when never
--- $14 rules under which none of the end users is known to have a budget, or null
+-- $14 rules under which it is known that no end user has a budget, or null
 -- -> booked (how many were new), balance micro-USD, available micro-USD, free_left, rules
 SELECT booked, balance, available, free_left, rules
 FROM calls_book(tenant(), $1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[],
