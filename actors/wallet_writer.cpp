@@ -68,6 +68,7 @@ void wallet_writer::acquire_then(std::function<void(caf::error)> next) {
         return tell(make_problem(errc::not_found, "The platform has no wallet."));
       epoch_ = store_row{rows, 0}.integer("epoch");
       token_ = fresh;
+      budgeted_.clear(); // learned from a database that may have been another
       acquired_at_ = self_->clock().now();
       tell({});
     },

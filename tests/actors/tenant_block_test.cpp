@@ -135,7 +135,9 @@ BOOST_AUTO_TEST_CASE(a_booking_waits_two_milliseconds_for_calls_that_are_under_w
   BOOST_TEST(booked(1, 0) == R"({"h2","h3","h4"})");
   unbox(admit(tool("h7")));
   BOOST_TEST(settle("h5") == 2u);
-  pass(2ms);
+  pass(1ms);
+  BOOST_TEST(db->count("block/settle") == 2u);
+  pass(1ms);
   BOOST_TEST(db->count("block/settle") == 3u);
   BOOST_TEST(booked(2, 0) == R"({"h5"})");
   pass(2ms);

@@ -86,7 +86,10 @@ BOOST_AUTO_TEST_CASE(calls_of_a_block_are_booked_once_and_its_rest_goes_back) {
 
 BOOST_AUTO_TEST_CASE(a_plain_batch_is_booked_as_any_other) {
   topup(tenant, 1000);
-  settings("strict_mode = true");
+  settings("strict_mode = true, free_calls = 12");
+  ask free;
+  free.kind = "mcp";
+  BOOST_TEST(reserve(free).free);
   auto ann = end_user(tenant, "ann");
   std::vector<std::string> rows_of;
   for (bool plain : {false, true}) {
@@ -101,12 +104,12 @@ BOOST_AUTO_TEST_CASE(a_plain_batch_is_booked_as_any_other) {
     second.resends = 2;
     const auto before = balance();
     auto known = plain ? std::optional{rules()} : std::nullopt;
-    auto rows = run({tenant, "block/settle", billing::settle_values({first, second}, 8, known)});
+    auto rows = run({tenant, "block/settle", billing::settle_values({first, second}, 100, known)});
     store_row told{rows, 0};
     BOOST_TEST(told.integer("booked") == 2);
     BOOST_TEST(told.integer("balance") == before - 30);
     BOOST_TEST(told.integer("available") == available());
-    BOOST_TEST(told.integer("free_left") == 8);
+    BOOST_TEST(told.integer("free_left") == 11);
     BOOST_TEST(told.integer("rules") == rules());
     rows_of.push_back(
       database.cell("SELECT string_agg(concat_ws(' ', end_user_id, tool, coalesce(provider_id, "

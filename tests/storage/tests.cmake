@@ -27,5 +27,3 @@ if(NOT CALLBOARD_SANITIZE)
     $<TARGET_FILE:storage_tests>)
   set_tests_properties(storage.mutations PROPERTIES LABELS storage TIMEOUT 600)
 endif()
-# Making a failing history smaller would take longer than the time limit, which then hides what failed.
-set_property(TEST storage.wallet_model_test APPEND PROPERTY ENVIRONMENT "RC_PARAMS=noshrink=1")

@@ -3,10 +3,25 @@
 #include <random>
 #include <thread>
 
+#include "core/billing/tool_charge.hpp"
 #include "tests/support/wallet_fixture.hpp"
 
 using namespace callboard;
 using namespace callboard::test;
+
+namespace {
+
+/// Waits until `x` is done, or something in the database waits for a lock.
+template <class T>
+void until_it_waits(std::future<T>& x, const wallet_fixture& in) {
+  while (x.wait_for(std::chrono::seconds{0}) != std::future_status::ready
+         && in.database.cell("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' "
+                             "AND datname = current_database()")
+              == "0") {
+  }
+}
+
+} // namespace
 
 BOOST_FIXTURE_TEST_SUITE(wallet_race_test, wallet_fixture)
 
@@ -86,14 +101,43 @@ BOOST_AUTO_TEST_CASE(an_admission_waits_for_the_one_before_it) {
     auto rows = mine.run(reserve_call({}));
     return rows ? store_row(*rows, 0).text("code") : caf::to_string(rows.error());
   });
-  // Until it waits, or did not.
-  while (second.wait_for(std::chrono::seconds{0}) != std::future_status::ready
-         && database.cell("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' "
-                          "AND datname = current_database()")
-              == "0") {
-  }
+  until_it_waits(second, *this);
   tell("COMMIT");
   BOOST_TEST(second.get() == "insufficient");
+  verify();
+}
+
+// What its owner knew of budgets was true when the batch was sent.
+BOOST_AUTO_TEST_CASE(a_plain_batch_waits_for_a_budget_that_is_being_made_and_counts_in_it) {
+  topup(tenant, 1000);
+  auto ann = end_user(tenant, "ann");
+  auto block = uuid4();
+  run({tenant,
+       "block/reserve",
+       {store_value::integer(epoch), store_value::text(token), store_value::text(block),
+        store_value::null(), store_value::integer(100), store_value::integer(10),
+        store_value::integer(60'000), store_value::integer(0)}});
+  auto known = std::stoll(database.cell("SELECT rules_version FROM wallet"));
+  auto first = connection::open(database.conninfo());
+  BOOST_REQUIRE(first);
+  auto tell = [&](const std::string& text) {
+    statement what{"test", statement_scope::internal, text};
+    BOOST_REQUIRE(first->exec(what, {}, std::chrono::seconds{5}));
+  };
+  tell("BEGIN");
+  tell("SELECT set_config('callboard.tenant', '" + tenant.value + "', true)");
+  tell("INSERT INTO budget (end_user_id, max_amount, period) VALUES ('" + ann.value
+       + "', 500, 'monthly')");
+  billing::tool_charge call{{uuid4()}, {block}, ann, "tool", {"req_1"}, {}, {10}};
+  auto second = std::async(std::launch::async, [&] {
+    store mine{database.conninfo(), ring};
+    auto rows = mine.run({tenant, "block/settle", billing::settle_values({call}, 0, known)});
+    return rows ? store_row(*rows, 0).text("booked") : caf::to_string(rows.error());
+  });
+  until_it_waits(second, *this);
+  tell("COMMIT");
+  BOOST_TEST(second.get() == "1");
+  BOOST_TEST(database.cell("SELECT spent FROM budget_window") == "10");
   verify();
 }
 

@@ -1,5 +1,5 @@
 # The real binary with its embedded PostgreSQL, the sandbox, and real clients. One ctest entry per
-# file; they run alone, since they measure times and load the machine.
+# file; they run alone but for one, since they measure times and load the machine.
 if(CALLBOARD_SANITIZE)
   return()
 endif()
