@@ -1,6 +1,6 @@
 -- Most batches are plain: all calls drew from one open block, and none of their users has a budget.
 -- Booking these looks up nothing for each call. What a batch costs in PostgreSQL is mostly making
--- ready its statements, and those of calls_settle have three times as many parts.
+-- ready its statements, and those of calls_settle have parts for everything else as well.
 
 -- Books tool calls that were admitted from blocks, as calls_settle does. `plain_rules` are the rules
 -- under which the caller knows that none of the users has a budget, or null. A new budget changes

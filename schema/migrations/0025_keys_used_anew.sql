@@ -2,7 +2,8 @@
 -- loop then gets another id, so that the turns of the former one are not found any more.
 
 ALTER TABLE idempotency ADD COLUMN loop_id uuid;
-COMMENT ON COLUMN idempotency.loop_id IS 'The loop that the key names while this claim lasts.';
+COMMENT ON COLUMN idempotency.loop_id IS
+  'The loop that the key names while this claim lasts. Null: the first.';
 
 -- As before. `first_loop` is the id of the loop that the key names at first; `loop_id` is the one that
 -- it names now: another one for each time that the key was used again later than results are kept
@@ -30,8 +31,10 @@ BEGIN
     uses := uses + 1;
     loop_id := md5(first_loop || '/use/' || uses)::uuid;
   END LOOP;
-  UPDATE idempotency k SET loop_id = idempotency_begin.loop_id
-    WHERE k.platform_id = tenant() AND k.id = i;
+  IF uses > 0 THEN
+    UPDATE idempotency k SET loop_id = idempotency_begin.loop_id
+      WHERE k.platform_id = tenant() AND k.id = i;
+  END IF;
 END $$;
 COMMENT ON FUNCTION idempotency_begin(uuid, bytea, uuid, text, bigint, bigint, boolean, uuid, bigint) IS
   'Claims a keyed request, or finds its answer.';

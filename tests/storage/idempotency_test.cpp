@@ -54,6 +54,20 @@ struct idempotency_fixture : wallet_fixture {
     return !run({tenant, "idempotency/release", {text(x.operation), text(x.attempt)}}).empty();
   }
 
+  /// All holds are older now than loops can be gone on with.
+  void age() {
+    database.sql("UPDATE hold SET created_at = created_at - interval '61 seconds', "
+                 "resolved_at = resolved_at - interval '61 seconds'");
+  }
+
+  /// A turn that is made and paid for.
+  void work(const std::string& loop) {
+    ask turn;
+    turn.loop = loop;
+    BOOST_TEST(reserve(turn).code == "ok");
+    BOOST_TEST(settle(turn.hold, 10, "It said so.") == "settled");
+  }
+
   /// Settles, as settle() of a turn or call with a key would.
   std::string settle(const std::string& hold, std::int64_t actual, const std::string& result = {}) {
     auto rows = resolve(hold, "S", actual, "{}", result);
@@ -131,16 +145,6 @@ BOOST_AUTO_TEST_CASE(a_claim_that_ran_out_is_taken_over_and_its_first_owner_can_
 BOOST_AUTO_TEST_CASE(a_key_names_another_loop_once_the_former_one_is_long_over) {
   topup(tenant, 1000);
   claim x;
-  auto work = [&](const std::string& loop) {
-    ask turn;
-    turn.loop = loop;
-    BOOST_TEST(reserve(turn).code == "ok");
-    BOOST_TEST(settle(turn.hold, 10, "It said so.") == "settled");
-  };
-  auto age = [&] {
-    database.sql("UPDATE hold SET created_at = created_at - interval '61 seconds', "
-                 "resolved_at = resolved_at - interval '61 seconds'");
-  };
   BOOST_TEST(loop_of(x) == x.loop);
   work(x.loop);
   age();
@@ -175,17 +179,23 @@ BOOST_AUTO_TEST_CASE(a_claim_keeps_its_loop_however_long_it_lasts) {
   topup(tenant, 1000);
   claim x;
   x.lease_ms = -1;
-  begun(x);
-  ask turn;
-  turn.loop = x.loop;
-  reserve(turn);
-  settle(turn.hold, 10, "It said so.");
-  database.sql("UPDATE hold SET created_at = created_at - interval '61 seconds', "
-               "resolved_at = resolved_at - interval '61 seconds'");
-  x.attempt = uuid4();
-  auto rows = begin(x, tenant);
-  BOOST_TEST(store_row(rows, 0).text("code") == "again");
-  BOOST_TEST(store_row(rows, 0).text("loop_id") == x.loop);
+  auto claimed = [&](const char* code) {
+    x.attempt = uuid4();
+    auto rows = begin(x, tenant);
+    store_row row{rows, 0};
+    BOOST_TEST(row.text("code") == code);
+    return row.text("loop_id");
+  };
+  BOOST_TEST(claimed("new") == x.loop);
+  work(x.loop);
+  age();
+  BOOST_TEST(claimed("again") == x.loop);
+  release(x);
+  auto second = claimed("new");
+  BOOST_TEST(second != x.loop);
+  work(second);
+  age();
+  BOOST_TEST(claimed("again") == second);
 }
 
 BOOST_AUTO_TEST_CASE(a_node_that_is_alone_takes_over_what_a_dead_one_left_at_once) {
