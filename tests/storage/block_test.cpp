@@ -7,24 +7,7 @@ using namespace callboard::test;
 
 namespace {
 
-struct growth {
-  std::string code;
-  std::int64_t amount = 0;
-};
-
 struct block_fixture : wallet_fixture {
-  growth grow(const std::string& block, std::int64_t wanted, std::int64_t needed,
-              const end_user_id& user = {}) {
-    auto rows =
-      run({tenant,
-           "block/reserve",
-           {store_value::integer(epoch), store_value::text(token), store_value::text(block),
-            maybe(user.value), store_value::integer(wanted), store_value::integer(needed),
-            store_value::integer(60'000), store_value::integer(0)}});
-    store_row row{rows, 0};
-    return {row.text("code"), row.integer("amount")};
-  }
-
   static billing::tool_charge call(const std::string& id, const std::string& block,
                                    std::int64_t amount, const end_user_id& user = {}) {
     billing::tool_charge x;
@@ -43,10 +26,6 @@ struct block_fixture : wallet_fixture {
                     std::optional<std::int64_t> plain_rules = std::nullopt) {
     auto rows = run({tenant, "block/settle", billing::settle_values(calls, 0, plain_rules)});
     return store_row(rows, 0).integer("booked");
-  }
-
-  std::int64_t rules() const {
-    return std::stoll(database.cell("SELECT rules_version FROM wallet"));
   }
 
   void give_back(const std::string& block, std::int64_t amount) {

@@ -353,18 +353,9 @@ BOOST_AUTO_TEST_CASE(an_empty_wallet_replenishes_no_budget) {
 BOOST_AUTO_TEST_CASE(a_block_replenishes_nothing) {
   create(100, {"one_time", 50});
   spend(95);
-  auto grow = [&](std::int64_t wanted, std::int64_t needed) {
-    auto rows =
-      run({tenant,
-           "block/reserve",
-           {store_value::integer(epoch), store_value::text(token), store_value::text(uuid4()),
-            store_value::text(user.value), store_value::integer(wanted),
-            store_value::integer(needed), store_value::integer(60'000), store_value::integer(0)}});
-    return store_row(rows, 0).text("code");
-  };
-  BOOST_TEST(grow(100, 10) == "over_budget");
+  BOOST_TEST(grow(uuid4(), 100, 10, user).code == "over_budget");
   BOOST_TEST(state() == "100/95/5");
-  BOOST_TEST(grow(100, 5) == "ok");
+  BOOST_TEST(grow(uuid4(), 100, 5, user).code == "ok");
   BOOST_TEST(ledger() == "opening 100, usage -95");
   verify();
 }
@@ -372,11 +363,7 @@ BOOST_AUTO_TEST_CASE(a_block_replenishes_nothing) {
 BOOST_AUTO_TEST_CASE(a_batch_of_calls_is_one_row_per_user) {
   create(1000);
   auto block = uuid4();
-  run({tenant,
-       "block/reserve",
-       {store_value::integer(epoch), store_value::text(token), store_value::text(block),
-        store_value::text(user.value), store_value::integer(500), store_value::integer(10),
-        store_value::integer(60'000), store_value::integer(0)}});
+  grow(block, 500, 10, user);
   std::vector<billing::tool_charge> calls;
   for (int i = 0; i < 5; ++i)
     calls.push_back({{uuid4()}, {block}, user, "tool", {"req_1"}, {}, {10}});

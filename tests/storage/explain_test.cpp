@@ -206,11 +206,7 @@ BOOST_AUTO_TEST_CASE(a_paid_call_keeps_the_price_version_it_was_admitted_at) {
 BOOST_AUTO_TEST_CASE(a_call_booked_from_a_block_names_it_and_the_block_is_no_step) {
   topup(tenant, 9000);
   auto block = uuid4();
-  run({tenant,
-       "block/reserve",
-       {store_value::integer(epoch), store_value::text(token), store_value::text(block),
-        store_value::null(), store_value::integer(3000), store_value::integer(1000),
-        store_value::integer(60'000), store_value::integer(0)}});
+  grow(block, 3000, 1000);
   const billing::tool_charge call{{uuid4()}, {block},        {},    "github_get_issue",
                                   {"b-1"},   global_price(), {1000}};
   auto again = call;

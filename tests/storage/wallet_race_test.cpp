@@ -112,12 +112,8 @@ BOOST_AUTO_TEST_CASE(a_plain_batch_waits_for_a_budget_that_is_being_made_and_cou
   topup(tenant, 1000);
   auto ann = end_user(tenant, "ann");
   auto block = uuid4();
-  run({tenant,
-       "block/reserve",
-       {store_value::integer(epoch), store_value::text(token), store_value::text(block),
-        store_value::null(), store_value::integer(100), store_value::integer(10),
-        store_value::integer(60'000), store_value::integer(0)}});
-  auto known = std::stoll(database.cell("SELECT rules_version FROM wallet"));
+  grow(block, 100, 10);
+  auto known = rules();
   auto first = connection::open(database.conninfo());
   BOOST_REQUIRE(first);
   auto tell = [&](const std::string& text) {

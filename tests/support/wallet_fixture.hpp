@@ -29,6 +29,12 @@ struct answer {
   std::string status;
 };
 
+/// What a block got.
+struct growth {
+  std::string code;
+  std::int64_t amount = 0;
+};
+
 struct wallet_fixture : store_fixture {
   wallet_fixture() : tenant(platform("acme")) { acquire(); }
 
@@ -84,6 +90,24 @@ struct wallet_fixture : store_fixture {
   std::int64_t available() {
     auto rows = run({tenant, "wallet/show", {}});
     return store_row(rows, 0).integer("available");
+  }
+
+  /// Makes a block for tool calls, or makes it larger.
+  growth grow(const std::string& block, std::int64_t wanted, std::int64_t needed,
+              const end_user_id& user = {}) {
+    auto rows =
+      run({tenant,
+           "block/reserve",
+           {store_value::integer(epoch), store_value::text(token), store_value::text(block),
+            maybe(user.value), store_value::integer(wanted), store_value::integer(needed),
+            store_value::integer(60'000), store_value::integer(0)}});
+    store_row row{rows, 0};
+    return {row.text("code"), row.integer("amount")};
+  }
+
+  /// Of the only wallet.
+  std::int64_t rules() const {
+    return std::stoll(database.cell("SELECT rules_version FROM wallet"));
   }
 
   void settings(const std::string& assignment) {
