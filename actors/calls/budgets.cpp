@@ -70,6 +70,10 @@ void answer(call_self self, const store_rows& rows, int status, micro_usd wanted
       errc::invalid_field, "'auto_replenish' needs a 'replenish_amount'.", "replenish_amount"));
   if (code == "suspended")
     return state.fail(make_problem(errc::budget_suspended, "The end user's budget is suspended."));
+  if (code == "mismatch")
+    return state.fail(make_problem(errc::idempotency_mismatch,
+                                   "This Idempotency-Key moved this budget in another way.",
+                                   "Idempotency-Key"));
   if (code == "over_budget" || code == "held")
     return state.fail(refused_debit(row, wanted));
   state.fail(make_problem(errc::not_found, "There is no such end user, or it has no budget."));

@@ -170,6 +170,16 @@ BOOST_AUTO_TEST_CASE(a_refused_debit_says_what_there_is) {
   BOOST_TEST(reply->header("Retry-After") == "2");
 }
 
+BOOST_AUTO_TEST_CASE(a_key_that_moved_a_budget_in_another_way_is_refused) {
+  for (auto [target, statement] : {std::pair{endpoint::budget_topup, "budget/topup"},
+                                   std::pair{endpoint::budget_debit, "budget/debit"}}) {
+    db->answer(statement, {{"code", "mismatch"}});
+    auto reply = ask_api(target, platform_key, R"({"amount":"1"})");
+    BOOST_TEST(reply->status == 422);
+    BOOST_TEST(reply->text("/error/code") == "idempotency_mismatch");
+  }
+}
+
 BOOST_AUTO_TEST_CASE(end_users_read_their_own_budget_and_change_none) {
   db->answer("budget/show", {{"body", R"({"is_suspended":true})"}, {"is_suspended", "t"}});
   BOOST_TEST(ask_api(endpoint::me_budget, user_key)->status == 200);

@@ -58,15 +58,14 @@ struct budget_fixture : wallet_fixture {
              store_value::text(R"({"order":7})"), maybe(operation), store_value::text("test")}};
   }
 
-  std::string add(std::int64_t amount) {
-    auto rows = run(move_call("topup", amount));
+  std::string code_of(const store_call& call) {
+    auto rows = run(call);
     return store_row(rows, 0).text("code");
   }
 
-  std::string debit(std::int64_t amount) {
-    auto rows = run(move_call("debit", amount));
-    return store_row(rows, 0).text("code");
-  }
+  std::string add(std::int64_t amount) { return code_of(move_call("topup", amount)); }
+
+  std::string debit(std::int64_t amount) { return code_of(move_call("debit", amount)); }
 
   /// A hold of the user; its id when it was placed, else the code of the refusal.
   std::string hold(std::int64_t amount) {
@@ -282,6 +281,24 @@ BOOST_AUTO_TEST_CASE(an_operation_moves_a_budget_once) {
   BOOST_TEST((transaction_of(move_call("debit", 1050, second)) == taken)); // nothing is left by now
   BOOST_TEST(state() == "1050/1050/0");
   BOOST_TEST(count("topped_up") == "1");
+  verify();
+}
+
+BOOST_AUTO_TEST_CASE(an_operation_that_moved_a_budget_moves_nothing_else) {
+  create(1000);
+  const auto first = uuid4();
+  const auto second = uuid4();
+  BOOST_TEST(code_of(move_call("topup", 50, first)) == "ok");
+  BOOST_TEST(code_of(move_call("debit", 50, second)) == "ok");
+  BOOST_TEST(code_of(move_call("topup", 51, first)) == "mismatch");
+  BOOST_TEST(code_of(move_call("debit", 49, second)) == "mismatch");
+  auto other_reason = move_call("debit", 50, second);
+  other_reason.values.at(2) = store_value::null();
+  BOOST_TEST(code_of(other_reason) == "mismatch");
+  auto other_order = move_call("topup", 50, first);
+  other_order.values.at(3) = store_value::text(R"({"order":8})");
+  BOOST_TEST(code_of(other_order) == "mismatch");
+  BOOST_TEST(state() == "1050/50/1000");
   verify();
 }
 

@@ -5,7 +5,7 @@
 -- $4 metadata JSON object or null
 -- $5 operation uuid of a keyed request, or null
 -- $6 actor
--- -> code (ok, not_found, suspended, over_budget, held), body (the budget with its transaction),
+-- -> code (ok, not_found, mismatch, suspended, over_budget, held), body (the budget with its transaction),
 --      remaining micro-USD that could be taken, resets_at or null
 SELECT code, body::text AS body, remaining, iso_utc(resets_at) AS resets_at
 FROM budget_debit(tenant(), $1::uuid, $2::bigint, $3, $4::jsonb,

@@ -5,6 +5,6 @@
 -- $4 metadata JSON object or null
 -- $5 operation uuid of a keyed request, or null
 -- $6 actor
--- -> code (ok, not_found), body (the budget with its transaction)
+-- -> code (ok, not_found, mismatch), body (the budget with its transaction)
 SELECT code, body::text AS body FROM budget_topup(tenant(), $1::uuid, $2::bigint, $3, $4::jsonb,
   $5::uuid, $6)
