@@ -307,15 +307,88 @@ BOOST_AUTO_TEST_CASE(strict_platforms_pay_a_late_cost_only_as_far_as_there_is_mo
   verify();
 }
 
-BOOST_AUTO_TEST_CASE(a_free_call_that_comes_late_costs_nothing) {
-  topup(tenant, 100);
+BOOST_AUTO_TEST_CASE(a_free_call_that_comes_late_takes_its_slot_again) {
+  topup(tenant, 5000);
+  auto used = [&] { return database.cell("SELECT used FROM free_quota"); };
   ask x;
   x.kind = "mcp";
-  x.free_calls = 5;
+  x.free_calls = 1;
+  x.price = "1";
   reserve(x);
   resolved(x.hold, "E");
-  BOOST_TEST(settle(x.hold, 100) == "already");
-  BOOST_TEST(balance() == 100);
+  BOOST_TEST(used() == "0");
+  resolve(x.hold, "S", 0, "{}", "given");
+  BOOST_TEST(used() == "1");
+  BOOST_TEST(reserve(x).status == "S");
+  BOOST_TEST(resolved(x.hold, "S") == "already");
+  BOOST_TEST(used() == "1");
+  BOOST_TEST(balance() == 5000);
+  verify();
+}
+
+BOOST_AUTO_TEST_CASE(a_free_call_that_comes_late_is_paid_when_others_have_taken_its_slot) {
+  topup(tenant, 5000);
+  ask x;
+  x.kind = "mcp";
+  x.free_calls = 1;
+  x.price = "1";
+  reserve(x);
+  resolved(x.hold, "E");
+  ask other = x;
+  other.hold = uuid4();
+  BOOST_TEST(reserve(other).free);
+  BOOST_TEST(resolved(other.hold, "S") == "settled");
+  auto rows = resolve(x.hold, "S", 0, "{}", "given");
+  BOOST_TEST(store_row(rows, 0).text("code") == "late");
+  BOOST_TEST(store_row(rows, 0).integer("charged") == 1000);
+  BOOST_TEST(reserve(x).status == "S");
+  BOOST_TEST(resolved(x.hold, "S") == "already");
+  database.sql("UPDATE free_quota SET lim = 2"); // not free after all, once it has been paid
+  BOOST_TEST(resolved(x.hold, "S") == "already");
+  BOOST_TEST(database.cell("SELECT used FROM free_quota") == "1");
+  BOOST_TEST(balance() == 4000);
+  verify();
+}
+
+BOOST_AUTO_TEST_CASE(a_turn_at_price_0_that_comes_late_is_not_made_again) {
+  topup(tenant, 1000);
+  ask x;
+  x.amount = 0;
+  reserve(x);
+  resolved(x.hold, "E");
+  resolve(x.hold, "S", 0, "{}", "given");
+  BOOST_TEST(reserve(x).status == "S");
+  auto rows = run({tenant, "hold/result", {text(x.hold)}});
+  BOOST_TEST(store_row(rows, 0).text("body") == "given");
+  verify();
+}
+
+BOOST_AUTO_TEST_CASE(in_strict_mode_a_late_cost_is_bounded_by_its_hold) {
+  settings("strict_mode = true");
+  topup(tenant, 1000);
+  ask x;
+  reserve(x);
+  resolved(x.hold, "E");
+  BOOST_TEST(settle(x.hold, 130) == "late");
+  BOOST_TEST(balance() == 900);
+  // Its note was above the hold already: nothing is left to pay, but what it gave is known.
+  ask y;
+  y.hold = uuid4();
+  y.ttl_ms = -1000;
+  reserve(y);
+  run({tenant,
+       "hold/checkpoint",
+       {text(y.hold), number(150), store_value::null(), store_value::null()}});
+  run({{}, "hold/sweep", {number(100)}});
+  auto result = [&] {
+    auto rows = run({tenant, "hold/result", {text(y.hold)}});
+    store_row row{rows, 0};
+    return row.maybe_text("body").value_or("-") + ' ' + row.text("given_up");
+  };
+  BOOST_TEST(result() == "- t");
+  resolve(y.hold, "S", 180, "{}", "given");
+  BOOST_TEST(result() == "given f");
+  BOOST_TEST(balance() == 800);
   verify();
 }
 
@@ -371,6 +444,22 @@ BOOST_AUTO_TEST_CASE(an_owner_that_is_alone_ends_what_its_dead_predecessor_held)
   acquire_as("next");
   BOOST_TEST(available() == 960);
   BOOST_TEST(balance() == 960);
+  verify();
+}
+
+BOOST_AUTO_TEST_CASE(a_new_owner_ends_no_more_holds_than_it_has_time_for) {
+  topup(tenant, 1000);
+  auto block = uuid4();
+  database.sql(
+    "INSERT INTO hold (id, platform_id, epoch, req_hash, kind, subject, request_id, win, "
+    "free, strict_mode, amount, expires_at) SELECT gen_random_uuid(), '"
+    + tenant.value
+    + "', 1, '', 'llm', 's', 'r', month_utc(), false, false, 0, now() + interval '1 h' "
+      "FROM generate_series(1, 1100)");
+  BOOST_TEST(grow(block, 100, 100).code == "ok");
+  run({tenant, "wallet/acquire", {text("next"), text(uuid4()), store_value::boolean(true)}});
+  BOOST_TEST(available() == 1000); // the block came first
+  BOOST_TEST(database.cell("SELECT count(*) FROM hold WHERE status = 'P'") == "101");
   verify();
 }
 

@@ -23,6 +23,9 @@ namespace {
 constexpr int histories = 60;
 constexpr int history_length_max = 160;
 
+/// Of the tools' price that every database begins with, which has the id 1.
+constexpr std::int64_t global_price = 1000;
+
 /// 2026-01-29: month ends and days within a month are both near.
 constexpr wallet_model::day first_day = 20'482;
 
@@ -231,6 +234,8 @@ void model_fixture::do_reserve(const step& x) {
   wallet_model::wish wish{hold_name(x.a), x.b % 8 == 0 ? "other" : "request",
                           x.b % 3 == 0 ? "mcp" : "llm", x.c % 20 == 0 ? 0 : x.c % 600,
                           static_cast<int>(x.d % 3) - 1};
+  if (wish.kind == "mcp")
+    wish.price = global_price;
   if (x.d % 5 == 0) {
     wish.loop = "c0000000-0000-4000-8000-00000000000" + std::to_string(x.d % 2);
     wish.turns_max = 3;
@@ -245,6 +250,8 @@ void model_fixture::do_reserve(const step& x) {
   asked.user = user_id(wish.user);
   asked.loop = wish.loop;
   asked.turns_max = wish.turns_max;
+  if (wish.price != 0)
+    asked.price = "1";
   auto call = reserve_call(asked);
   if (!is_owner && x.a % 20 == 0)
     call.values[0] = store_value::integer(epoch - 1);

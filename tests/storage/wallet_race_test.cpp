@@ -137,6 +137,44 @@ BOOST_AUTO_TEST_CASE(a_plain_batch_waits_for_a_budget_that_is_being_made_and_cou
   verify();
 }
 
+// A list of what is late is out of date as soon as it is made.
+BOOST_AUTO_TEST_CASE(a_note_that_comes_while_others_are_swept_saves_its_hold) {
+  topup(tenant, 1000);
+  ask late;
+  late.ttl_ms = -1000;
+  ask noted = late;
+  noted.hold = uuid4();
+  reserve(late);
+  reserve(noted);
+  auto note = [&](std::int64_t used, std::int64_t ttl_ms) {
+    run({tenant,
+         "hold/checkpoint",
+         {store_value::text(noted.hold), store_value::integer(used), store_value::null(),
+          store_value::integer(ttl_ms)}});
+  };
+  note(10, -1000);
+  auto first = connection::open(database.conninfo());
+  BOOST_REQUIRE(first);
+  auto tell = [&](const std::string& text) {
+    statement what{"test", statement_scope::internal, text};
+    BOOST_REQUIRE(first->exec(what, {}, std::chrono::seconds{5}));
+  };
+  tell("BEGIN");
+  tell("SELECT FROM hold WHERE id = '" + late.hold + "' FOR UPDATE");
+  auto second = std::async(std::launch::async, [&] {
+    store mine{database.conninfo(), ring};
+    auto rows = mine.run({{}, "hold/sweep", {store_value::integer(100)}});
+    return rows ? rows->size() : 0;
+  });
+  until_it_waits(second, *this);
+  note(20, 60'000);
+  tell("COMMIT");
+  BOOST_TEST(second.get() == 1u);
+  BOOST_TEST(resolved(noted.hold, "S", 500) == "settled");
+  BOOST_TEST(balance() == 500);
+  verify();
+}
+
 BOOST_AUTO_TEST_CASE(invariants_hold_under_random_load_with_takeovers) {
   std::random_device device;
   auto seed = device();

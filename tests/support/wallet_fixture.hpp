@@ -20,6 +20,8 @@ struct ask {
   std::int64_t turns_max = 10;
   std::int64_t ttl_ms = 60'000;
   std::int64_t free_calls = 0;
+  /// Of a tool call: the id of its price; empty for none.
+  std::string price{};
 };
 
 struct answer {
@@ -59,8 +61,8 @@ struct wallet_fixture : store_fixture {
              store_value::bytes(x.hash), store_value::text(x.kind), store_value::integer(x.amount),
              store_value::integer(x.ttl_ms), maybe(x.user), store_value::text("subject"),
              store_value::text("req_1"), maybe(x.loop), store_value::integer(1),
-             store_value::integer(x.turns_max), store_value::null(),
-             store_value::integer(x.free_calls), store_value::null()}};
+             store_value::integer(x.turns_max), maybe(x.price), store_value::integer(x.free_calls),
+             store_value::null()}};
   }
 
   answer reserve(const ask& x) {

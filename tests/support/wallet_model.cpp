@@ -51,6 +51,7 @@ bool wallet_model::take_free_call() {
   if (used >= free_limit)
     return false;
   ++used;
+  free_limits_[month()] = free_limit;
   return true;
 }
 
@@ -97,6 +98,7 @@ wallet_model::decision wallet_model::reserve(const wish& x, bool is_owner) {
     return {"suspended"};
   auto made = blank(x.kind, x.user);
   made.hash = x.hash;
+  made.price = x.price;
   made.free = x.kind == "mcp" && take_free_call();
   if (!made.free && x.amount > 0) {
     if (available() <= 0 || (strict && x.amount > available()))
@@ -125,10 +127,9 @@ wallet_model::ending wallet_model::resolve(const std::string& id, char how, std:
     return {"not_found"};
   auto& x = i->second;
   if (x.status != 'P') {
-    auto rest = x.status != 'S' ? actual : x.given_up ? actual - *x.settled : 0;
-    bool may_be_late = !x.free && x.kind != "block" && !holds_.contains(id + "/late");
-    if (how == 'S' && rest > 0 && may_be_late)
-      return book_late(id, rest);
+    bool may_be_late = x.kind != "block" && !holds_.contains(id + "/late");
+    if (how == 'S' && may_be_late && (x.status != 'S' || x.given_up))
+      return end_late(id, actual);
     return {"already", x.settled.value_or(0), x.overage, balance()};
   }
   x.status = how;
@@ -158,14 +159,32 @@ wallet_model::ending wallet_model::resolve(const std::string& id, char how, std:
           charged, x.overage, balance()};
 }
 
-wallet_model::ending wallet_model::book_late(const std::string& id, std::int64_t actual) {
+wallet_model::ending wallet_model::end_late(const std::string& id, std::int64_t actual) {
+  auto& x = holds_.at(id);
+  if (x.free && free_used_[x.month] < free_limits_[x.month]) {
+    ++free_used_[x.month];
+    x.status = 'S';
+    x.settled = 0;
+    return {"late", 0, x.overage, balance()};
+  }
+  auto rest = (x.free ? x.price : actual) - x.settled.value_or(0);
+  if (rest > 0)
+    return book_late(id, rest);
+  return {"already", x.settled.value_or(0), x.overage, balance()};
+}
+
+wallet_model::ending wallet_model::book_late(const std::string& id, std::int64_t rest) {
   auto& x = holds_.at(id);
   auto made = blank(x.kind, x.user);
-  auto pay = strict ? std::max<std::int64_t>(0, std::min(actual, available())) : actual;
+  auto pay = rest;
+  if (x.strict && !x.free)
+    pay = std::min(pay, std::max<std::int64_t>(0, x.amount - x.settled.value_or(0)));
+  if (strict)
+    pay = std::max<std::int64_t>(0, std::min(pay, available()));
   made.hash = x.hash;
   made.status = 'S';
   made.settled = pay;
-  made.overage = actual;
+  made.overage = rest;
   if (auto i = budgets_.find(x.user); i != budgets_.end()) {
     made.budget_win = window_of(i->second.period);
     windows_[{x.user, *made.budget_win}].spent += pay;
@@ -174,14 +193,14 @@ wallet_model::ending wallet_model::book_late(const std::string& id, std::int64_t
   ++ledger_rows_;
   note_log(made, 'S', pay);
   holds_[id + "/late"] = made;
-  return {"late", pay, actual, balance()};
+  return {"late", pay, rest, balance()};
 }
 
 void wallet_model::expire(const std::string& id) {
   auto used = holds_.at(id).checkpoint;
   resolve(id, used ? 'S' : 'E', used.value_or(0));
   auto& x = holds_.at(id);
-  x.given_up = used && x.settled == used;
+  x.given_up = used && !x.free;
 }
 
 void wallet_model::checkpoint(const std::string& id, std::int64_t used) {

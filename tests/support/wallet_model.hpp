@@ -24,6 +24,8 @@ public:
     std::optional<std::int64_t> settled{};
     std::int64_t overage = 0;
     std::optional<std::int64_t> checkpoint{};
+    /// What a tool call costs that is not free.
+    std::int64_t price = 0;
     /// Settled at its checkpoint by others, so that the rest of its cost may still come.
     bool given_up = false;
     bool free = false;
@@ -42,6 +44,7 @@ public:
     int user = -1;
     std::string loop{};
     std::int64_t turns_max = 0;
+    std::int64_t price = 0;
   };
 
   struct decision {
@@ -129,8 +132,10 @@ private:
   budget* budget_of(int user);
   std::string take_budget(int user, std::int64_t amount, bool strictly, std::optional<day>& win);
   void note_log(const hold& x, char how, std::int64_t charged);
-  /// A cost that comes after its hold was given up, as a hold named "<id>/late".
-  ending book_late(const std::string& id, std::int64_t actual);
+  /// The end of work that comes after others ended its hold.
+  ending end_late(const std::string& id, std::int64_t actual);
+  /// Its cost, as a hold named "<id>/late".
+  ending book_late(const std::string& id, std::int64_t rest);
 
   std::int64_t credits_ = 0;
   std::int64_t posted_ = 0;
@@ -142,6 +147,8 @@ private:
   std::map<int, budget> budgets_;
   std::map<std::pair<int, day>, use> windows_;
   std::map<day, std::int64_t> free_used_;
+  /// As each month's latest free call found it.
+  std::map<day, std::int64_t> free_limits_;
   std::map<std::string, std::int64_t> turns_;
   std::int64_t ledger_rows_ = 0;
   std::int64_t log_rows_ = 0;

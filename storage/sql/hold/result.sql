@@ -3,7 +3,7 @@
 -- -> body or null when it was not kept, free bool, charged micro-USD, given_up bool (nobody knows what
 --      it gave: it was charged for what it had noted last)
 SELECT r.body, h.free, coalesce(h.settled, 0) + coalesce(late.settled, 0) AS charged,
-  r.body IS NULL AND h.settled IS NOT DISTINCT FROM h.checkpoint AND EXISTS (
+  r.body IS NULL AND h.status = 'S' AND EXISTS (
     SELECT FROM request_log g WHERE g.platform_id = h.platform_id AND g.hold_id = h.id
       AND g.status IN ('expired', 'interrupted')) AS given_up
 FROM hold h
