@@ -17,6 +17,10 @@ namespace {
 /// already: PostgreSQL works 400 us on a batch and 16 us on each of its items.
 constexpr auto company_wait = std::chrono::milliseconds{2};
 
+/// The end of a call that was given up is expected for that long: a node that stood still that long
+/// has ended every connection.
+constexpr auto overdue_kept_for = std::chrono::hours{1};
+
 /// End users whose budget is remembered as there or not; a few hundred bytes each.
 constexpr std::size_t remembered_users_max = 10'000;
 
@@ -51,8 +55,9 @@ bool wallet_writer::take_from_block(const pending_ptr& hold, const end_user_id& 
   if (!block)
     return false;
   ++admitted_total_;
-  open_calls_[what.id] = {what.id,      *block,         what.end_user, what.subject,
-                          what.request, hold->price_id, what.amount};
+  open_calls_[what.id] = {
+    {what.id, *block, what.end_user, what.subject, what.request, hold->price_id, what.amount},
+    self_->clock().now() + what.ttl};
   if (blocks_.runs_low(payer) && !growing_.contains(payer) && short_of_money_ == 0
       && what.amount.value <= standing_.available().value)
     grow(payer, what.amount, nullptr);
@@ -238,7 +243,8 @@ void wallet_writer::run_bookings(std::vector<booking> items) {
       booked_at_ = self_->clock().now();
       bookings_.done(); // first: PostgreSQL works on the next batch while we answer for this one
       for (auto& x : *batch) {
-        blocks_.booked(x.charge.block);
+        if (!x.was_overdue)
+          blocks_.booked(x.charge.block);
         paid.charged = x.charge.amount;
         x.done(paid);
       }
@@ -250,7 +256,8 @@ void wallet_writer::run_bookings(std::vector<booking> items) {
           run_bookings({std::move(x)});
           continue;
         }
-        blocks_.booked(x.charge.block);
+        if (!x.was_overdue)
+          blocks_.booked(x.charge.block);
         x.done(why);
       }
       if (!spoiled)
@@ -260,6 +267,20 @@ void wallet_writer::run_bookings(std::vector<booking> items) {
 }
 
 // -- housekeeping ---------------------------------------------------------------
+
+void wallet_writer::give_up_calls(caf::actor_clock::time_point now) {
+  std::erase_if(overdue_calls_, [&](auto& x) { return now >= x.second.due + overdue_kept_for; });
+  for (auto i = open_calls_.begin(); i != open_calls_.end();) {
+    if (now < i->second.due) {
+      ++i;
+      continue;
+    }
+    // Its price stays in the block and ends with it, so that must not grow any more.
+    blocks_.retire_block(i->second.charge.block);
+    blocks_.booked(i->second.charge.block);
+    overdue_calls_.insert(open_calls_.extract(i++));
+  }
+}
 
 void wallet_writer::extend_blocks(caf::actor_clock::time_point now) {
   auto ids = blocks_.outlived(now);

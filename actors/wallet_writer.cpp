@@ -131,7 +131,7 @@ void wallet_writer::take_answer(const pending_ptr& hold, const store_row& row) {
                        existed && !status.empty() ? status.front() : '\0'};
     bool is_open = ticket.existed == 0 || ticket.existed == 'P';
     if (is_open && open_holds_.size() < listed_holds_max)
-      open_holds_[ticket.id] = ticket;
+      open_holds_[ticket.id] = {ticket, hold->token};
     conclude(hold);
     return hold->done(ticket);
   }
@@ -162,11 +162,13 @@ void wallet_writer::not_reserved(const batch_of_holds& batch, const caf::error& 
 
 void wallet_writer::undo(const hold_ticket& ticket, const std::string& why) {
   if (auto call = open_calls_.extract(ticket.id); !call.empty()) {
-    blocks_.put_back(call.mapped().block, call.mapped().amount);
-    return;
+    auto& charge = call.mapped().charge;
+    return blocks_.put_back(charge.block, charge.amount);
   }
-  open_holds_.erase(ticket.id);
-  undo_hold(ticket.id, token_, store_value::text(why), ticket.free);
+  auto placed = open_holds_.extract(ticket.id);
+  // It may have been placed before the wallet was acquired anew.
+  undo_hold(ticket.id, placed.empty() ? token_ : placed.mapped().token, store_value::text(why),
+            ticket.free);
 }
 
 void wallet_writer::undo_hold(const hold_id& id, const std::string& token, store_value why,
@@ -236,11 +238,15 @@ void wallet_writer::refuse(const pending_ptr& hold, caf::error why) {
 
 void wallet_writer::settle(const settlement& what, on_receipt done) {
   auto call = open_calls_.extract(what.id);
+  bool overdue = call.empty();
+  if (overdue)
+    call = overdue_calls_.extract(what.id);
   if (call.empty())
     return endings_.add({what, std::move(done)});
-  auto& charge = call.mapped();
+  auto& charge = call.mapped().charge;
   if (!what.charge) {
-    blocks_.put_back(charge.block, charge.amount);
+    if (!overdue)
+      blocks_.put_back(charge.block, charge.amount);
     return done(receipt{});
   }
   charge.provider = what.provider;
@@ -248,7 +254,7 @@ void wallet_writer::settle(const settlement& what, on_receipt done) {
   charge.status = what.status;
   charge.error_message = what.error_message;
   charge.resends = what.resends;
-  bookings_.add({std::move(charge), std::move(done)});
+  bookings_.add({std::move(charge), std::move(done), overdue});
 }
 
 void wallet_writer::run_endings(std::vector<ending_hold> items) {
@@ -292,7 +298,7 @@ void wallet_writer::run_endings(std::vector<ending_hold> items) {
 
 void wallet_writer::settled(ending_hold& x, const store_row& row) {
   auto ticket = open_holds_.extract(x.end.id);
-  if (!ticket.empty() && ticket.mapped().free && !x.end.charge)
+  if (!ticket.empty() && ticket.mapped().ticket.free && !x.end.charge)
     standing_.forget(); // its slot is free again
   x.done(receipt{
     {row.integer("charged")}, {row.integer("balance")}, row.maybe_text("balance").has_value()});
@@ -320,12 +326,13 @@ void wallet_writer::arm_timer() {
 void wallet_writer::tick() {
   timer_armed_ = false;
   auto now = self_->clock().now();
+  give_up_calls(now);
   give_back(blocks_.take_rests(now - block_idle_for, now), [] {});
   extend_blocks(now);
   end_doubtful_blocks();
   for (auto& hold : std::exchange(waiting_for_former_, {}))
     with_epoch(hold, [this, hold] { reserve(hold); });
-  if (!blocks_.empty() || !doubtful_blocks_.empty())
+  if (!blocks_.empty() || !doubtful_blocks_.empty() || !overdue_calls_.empty())
     arm_timer();
 }
 
@@ -338,12 +345,13 @@ void wallet_writer::close() {
 
 json::object wallet_writer::report() const {
   micro_usd held;
-  for (auto& [id, ticket] : open_holds_)
-    held = held + ticket.amount;
+  for (auto& [id, placed] : open_holds_)
+    held = held + placed.ticket.amount;
   return {{"epoch", epoch_},
           {"open_holds", open_holds_.size()},
           {"held_usd", format_usd(held)},
           {"open_block_calls", open_calls_.size()},
+          {"overdue_block_calls", overdue_calls_.size()},
           {"blocks", blocks_.size()},
           {"blocks_left_usd", format_usd(blocks_.left())},
           {"admitted_total", admitted_total_},

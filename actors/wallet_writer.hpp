@@ -77,15 +77,28 @@ private:
   };
   using pending_ptr = std::shared_ptr<pending>;
 
-  /// A tool call that a block pays, on the way to the ledger.
+  /// A tool call that a block pays.
+  struct open_call {
+    billing::tool_charge charge;
+    /// When its end should have been told: a caller that died tells nothing.
+    caf::actor_clock::time_point due;
+  };
+  /// The same on the way to the ledger.
   struct booking {
     billing::tool_charge charge;
     on_receipt done;
+    /// Its block does not count it any more.
+    bool was_overdue = false;
   };
   /// The end of a hold.
   struct ending_hold {
     settlement end;
     on_receipt done;
+  };
+  /// A hold that was placed, and the token of its owner then.
+  struct placed_hold {
+    hold_ticket ticket;
+    std::string token;
   };
 
   using batch_of_holds = std::vector<pending_ptr>;
@@ -125,6 +138,8 @@ private:
   void run_bookings(std::vector<booking> batch);
   void run_endings(std::vector<ending_hold> batch);
   void settled(ending_hold& x, const store_row& row);
+  /// Gives up calls whose end is not told; should it come after all, it is booked.
+  void give_up_calls(caf::actor_clock::time_point now);
   /// Keeps blocks alive whose calls are still under way.
   void extend_blocks(caf::actor_clock::time_point now);
   /// Ends, in the journal if need be, every block of which PostgreSQL may know more than we do.
@@ -158,9 +173,11 @@ private:
   caf::actor_clock::time_point acquired_at_{};
   /// Blocks that grew or shrank with an unknown outcome; ended as a whole after their calls.
   std::unordered_set<hold_id> doubtful_blocks_;
-  std::unordered_map<hold_id, billing::tool_charge> open_calls_;
-  /// Holds placed through this actor and not ended through it, with their tickets.
-  std::unordered_map<hold_id, hold_ticket> open_holds_;
+  std::unordered_map<hold_id, open_call> open_calls_;
+  /// Those that were given up. Their blocks do not wait for them.
+  std::unordered_map<hold_id, open_call> overdue_calls_;
+  /// Holds placed through this actor and not ended through it.
+  std::unordered_map<hold_id, placed_hold> open_holds_;
   group_commit<pending_ptr> reservations_;
   group_commit<booking> bookings_;
   /// When the latest batch of bookings ended, and whether the next one's look_again() is ordered.

@@ -104,6 +104,10 @@ bool block_book::runs_low(const end_user_id& payer) const {
 
 void block_book::retire(const end_user_id& payer) { current_.erase(payer); }
 
+void block_book::retire_block(const hold_id& id) {
+  std::erase_if(current_, [&](auto& x) { return x.second == id; });
+}
+
 void block_book::retire_budgets() {
   std::erase_if(current_, [](auto& x) { return !x.first.empty(); });
 }

@@ -57,6 +57,9 @@ public:
   /// Forgets the payer's block for further calls; its rest comes with the next rests().
   void retire(const end_user_id& payer);
 
+  /// The same for one block.
+  void retire_block(const hold_id& id);
+
   /// The same for every end user with a budget: budgets have changed.
   void retire_budgets();
 

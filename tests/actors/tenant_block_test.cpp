@@ -55,6 +55,12 @@ struct block_fixture : tenant_fixture {
     db->calls.clear();
   }
 
+  /// A figure of the tenant's report.
+  std::int64_t reported(const char* name) {
+    auto text = unbox(ask<std::string>(tenant(), atom::status_v));
+    return json::parse(text).at("state").at(name).to_number<std::int64_t>();
+  }
+
   /// The n-th array of a block/settle, as PostgreSQL reads it.
   std::string booked(std::size_t batch, std::size_t n) const {
     return db->calls_of("block/settle").at(batch).values.at(n).data;
@@ -246,6 +252,25 @@ BOOST_AUTO_TEST_CASE(a_block_lives_on_while_a_call_that_it_pays_is_under_way) {
   db->calls.clear();
   pass(5min);
   BOOST_TEST(db->count("block/extend") == 0u);
+}
+
+BOOST_AUTO_TEST_CASE(a_call_whose_end_is_not_told_keeps_no_block_alive_and_is_booked_all_the_same) {
+  warm();
+  for (auto id : {"h1", "h2", "h3"})
+    unbox(admit(tool(id)));
+  pass(limits::turn_hold_ttl + 2s); // their callers died, or the node stood still
+  db->calls.clear();
+  pass(5min);
+  BOOST_TEST(db->count("block/extend") == 0u);
+  BOOST_TEST(unbox(ask<receipt>(tenant(), atom::settle_v, outcome("h1", true, 1500))).charged.value
+             == 1500);
+  BOOST_TEST(db->count("block/settle") == 1u);
+  unbox(ask<receipt>(tenant(), atom::settle_v, outcome("h2", false, 1500)));
+  BOOST_TEST(db->count("block/return") == 0u); // its price ended with the block
+  BOOST_TEST(reported("overdue_block_calls") == 1);
+  pass(1h);
+  BOOST_TEST(reported("overdue_block_calls") == 0);
+  BOOST_TEST(reported("blocks") == 0);
 }
 
 BOOST_AUTO_TEST_CASE(the_call_that_crosses_the_end_takes_a_hold_of_its_own) {

@@ -28,6 +28,15 @@ struct book_fixture {
 
 BOOST_FIXTURE_TEST_SUITE(block_book_test, book_fixture)
 
+BOOST_AUTO_TEST_CASE(a_retired_block_is_neither_drawn_from_nor_made_larger) {
+  grow(anybody, {"b"}, 30);
+  grow(ann, {"c"}, 30);
+  book.retire_block({"b"});
+  BOOST_TEST(!takes(anybody, 1));
+  BOOST_TEST(book.block_to_grow(anybody, at(1ms), [] { return "new"; }).value == "new");
+  BOOST_TEST(takes(ann, 1));
+}
+
 BOOST_AUTO_TEST_CASE(a_block_pays_exactly_what_it_holds) {
   BOOST_TEST(!takes(anybody, 1));
   grow(anybody, {"b"}, 30);
