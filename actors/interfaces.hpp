@@ -368,6 +368,9 @@ using tenant_actor = caf::typed_actor<
   // A model by slug, or the platform's default for an empty slug (C21). errc::model_not_found,
   // invalid_field.
   caf::replies_to<atom::model, std::string>::with<model_info>,
+  // Gives back what lies ready for tool calls of an end user with a budget: whether there was
+  // anything. Answers when PostgreSQL has it.
+  caf::replies_to<atom::drop, end_user_id>::with<bool>,
   // Rate limits were changed through this node: read them again.
   caf::reacts_to<atom::drop>,
   // INTERNAL: store counted requests.

@@ -113,6 +113,13 @@ caf::result<receipt> tenant_state::settle(const settlement& what) {
   return promise;
 }
 
+caf::result<bool> tenant_state::free_up(const end_user_id& user) {
+  auto promise = self->make_response_promise<bool>();
+  money->free_up(user,
+                 [this, number = returns.add(promise)](bool any) { returns.deliver(number, any); });
+  return promise;
+}
+
 caf::result<model_info> tenant_state::find_model(const std::string& slug) {
   if (auto i = models.find(slug); i != models.end() && self->clock().now() < i->second.fresh_until)
     return i->second.info;
@@ -176,6 +183,7 @@ void tenant_state::load_model(const std::string& asked, const std::string& slug,
 void tenant_state::refuse_all(const caf::error& why) {
   admissions.refuse_all(why);
   settlements.refuse_all(why);
+  returns.refuse_all(why);
   model_questions.refuse_all(why);
 }
 
@@ -204,6 +212,10 @@ tenant_actor::behavior_type tenant(tenant_actor::stateful_pointer<tenant_state> 
     [self](atom::model, const std::string& slug) {
       self->state.seen.note("model");
       return self->state.find_model(slug);
+    },
+    [self](atom::drop, const end_user_id& user) {
+      self->state.seen.note("drop");
+      return self->state.free_up(user);
     },
     [self](atom::drop) { self->state.rates->forget(); },
     [self](atom::refresh) { self->state.rates->tick(); },

@@ -58,6 +58,7 @@ struct tenant_state {
   void place(const candidate_ptr& x, const std::string& price_id);
   void answer(const candidate_ptr& x, result<hold_ticket> ticket);
   caf::result<receipt> settle(const settlement& what);
+  caf::result<bool> free_up(const end_user_id& user);
   caf::result<model_info> find_model(const std::string& slug);
   void find_default_model(std::int64_t markup_ppm, promise_book<model_info>::number promise);
   void load_model(const std::string& asked, const std::string& slug, std::int64_t markup_ppm,
@@ -71,6 +72,7 @@ struct tenant_state {
   std::unique_ptr<request_limiter> rates;
   promise_book<hold_ticket> admissions;
   promise_book<receipt> settlements;
+  promise_book<bool> returns;
   promise_book<model_info> model_questions;
   /// By "<tool>\n<app>".
   std::unordered_map<std::string, cached_price> tool_prices;

@@ -189,6 +189,13 @@ void wallet_writer::give_back(std::vector<billing::block_book::rest> rests,
     });
 }
 
+void wallet_writer::free_up(const end_user_id& user, std::function<void(bool)> done) {
+  auto rests = blocks_.take_rests_of(user);
+  // One lane runs our statements in their order: what is on its way is there before what comes now.
+  bool any = !rests.empty() || returns_under_way_ > 0;
+  give_back(std::move(rests), [done = std::move(done), any] { done(any); });
+}
+
 // -- booking --------------------------------------------------------------------
 
 bool wallet_writer::company_is_near(std::size_t waiting) {

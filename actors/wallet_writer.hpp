@@ -41,6 +41,10 @@ public:
   /// called. `why` is for the log.
   void undo(const hold_ticket& ticket, const std::string& why);
 
+  /// Gives back what lies ready for tool calls of an end user with a budget, and calls `done` when
+  /// PostgreSQL has it: whether there was anything.
+  void free_up(const end_user_id& user, std::function<void(bool)> done);
+
   /// Books what has waited for company long enough.
   void look_again();
 

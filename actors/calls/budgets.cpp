@@ -1,4 +1,5 @@
 #include "actors/calls/table.hpp"
+#include "actors/look_up.hpp"
 #include "core/base/limits.hpp"
 
 namespace callboard::calls {
@@ -9,6 +10,8 @@ constexpr std::size_t reason_bytes_max = 500;
 constexpr std::size_t metadata_bytes_max = 4u * 1024;
 /// Money held by calls under way is free again when they end; blocks are given back in about that.
 constexpr std::int64_t held_retry_seconds = 2;
+/// A debit asks that often for what lies ready for tool calls; new calls may take it again.
+constexpr int reclaims_max = 3;
 
 store_value amount_or_null(const std::optional<micro_usd>& x) {
   return x ? store_value::integer(x->value) : store_value::null();
@@ -79,7 +82,35 @@ void answer(call_self self, const store_rows& rows, int status, micro_usd wanted
   state.fail(make_problem(errc::not_found, "There is no such end user, or it has no budget."));
 }
 
-/// A top-up or a debit.
+/// A top-up or a debit, checked.
+struct budget_move {
+  const char* statement;
+  std::vector<store_value> values;
+  micro_usd amount;
+  int reclaims_left = reclaims_max;
+};
+
+/// Runs a move. What lies ready for calls that nobody has made yet is no reason to refuse a debit.
+void run_move(call_self self, budget_move what) {
+  auto& state = self->state;
+  state.run(what.statement, what.values, [self, what](store_rows& rows) mutable {
+    auto finish = [self, rows, amount = what.amount] { answer(self, rows, 201, amount); };
+    if (rows.empty() || store_row{rows, 0}.text("code") != "held" || what.reclaims_left-- == 0)
+      return finish();
+    auto& st = self->state;
+    auto failed = [self](const caf::error& x) { self->state.fail(x); };
+    auto reclaim = [self, what, finish, failed](const tenant_actor& tenant) {
+      self
+        ->request(tenant, limits::money_timeout, atom::drop_v,
+                  end_user_id{to_lower(self->state.path_field("end_user_id"))})
+        .then([self, what, finish](bool any) { any ? run_move(self, what) : finish(); },
+              [failed](caf::error& x) { failed(store_error(std::move(x))); });
+    };
+    with_tenant(self, st.parts, st.who.platform, reclaim, failed);
+  });
+}
+
+/// Reads a top-up or a debit and runs it.
 void move(call_self self, const char* statement) {
   auto& state = self->state;
   auto body = state.body();
@@ -97,12 +128,13 @@ void move(call_self self, const char* statement) {
     return state.fail(fields.problem());
   // A repetition whose first answer was lost with its node finds the move by the operation.
   bool keyed = !state.call->idempotency.empty();
-  state.run(statement,
+  run_move(self,
+           {statement,
             {store_value::text(state.path_field("end_user_id")), store_value::integer(amount.value),
              store_value::text(reason), store_value::text(metadata),
              keyed ? store_value::text(state.call->idempotency) : store_value::null(),
              store_value::text(state.who.key.value)},
-            [self, amount](store_rows& rows) { answer(self, rows, 201, amount); });
+            amount});
 }
 
 void show(call_self self, const std::string& end_user, const char* nothing) {

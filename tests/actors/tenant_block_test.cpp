@@ -273,6 +273,41 @@ BOOST_AUTO_TEST_CASE(a_call_whose_end_is_not_told_keeps_no_block_alive_and_is_bo
   BOOST_TEST(reported("blocks") == 0);
 }
 
+BOOST_AUTO_TEST_CASE(what_lies_ready_for_a_user_is_given_back_on_demand) {
+  budgeted = true;
+  warm();
+  unbox(admit(tool("h1")));
+  db->calls.clear();
+  BOOST_TEST(unbox(ask<bool>(tenant(), atom::drop_v, user)));
+  BOOST_TEST(db->count("block/return") == 1u);
+  BOOST_TEST(!unbox(ask<bool>(tenant(), atom::drop_v, user)));
+  BOOST_TEST(db->count("block/return") == 1u);
+}
+
+BOOST_AUTO_TEST_CASE(a_debit_gets_what_lies_ready_for_calls) {
+  budgeted = true;
+  warm();
+  unbox(admit(tool("h1")));
+  auto debit = [&] {
+    return serve({endpoint::budget_debit,
+                  platform_key,
+                  R"({"amount":"1"})",
+                  {},
+                  {{"platform_id", platform.value}, {"end_user_id", user.value}},
+                  {},
+                  "POST"});
+  };
+  std::vector<cell> held{{"code", "held"}, {"remaining", "5"}};
+  db->answer_in_turn("budget/debit", {held, {{"code", "ok"}, {"body", "{}"}}});
+  BOOST_TEST(debit()->status == 201);
+  BOOST_TEST(db->count("block/return") == 1u);
+  // What is left is held by calls that run.
+  db->answer("budget/debit", held);
+  db->calls.clear();
+  BOOST_TEST(debit()->status == 409);
+  BOOST_TEST(db->count("budget/debit") == 1u);
+}
+
 BOOST_AUTO_TEST_CASE(the_call_that_crosses_the_end_takes_a_hold_of_its_own) {
   available = "700";
   warm();
