@@ -9,12 +9,27 @@ namespace {
 
 constexpr auto sweep_interval = std::chrono::seconds{30};
 
-/// Rows of one statement: small enough for its time limit, large enough to keep up.
+/// Rows of one statement: small enough for its time limit.
 constexpr std::int64_t rows_per_sweep = 500;
+
+/// Whether the statement left something for its next run.
+bool is_more_left(const std::string& statement, const store_rows& rows) {
+  if (rows.empty())
+    return false;
+  if (statement == "hold/sweep") // ends the holds of one platform at a time
+    return true;
+  return statement != "oauth_state/sweep"
+         && store_row{rows, 0}.integer("deleted") >= rows_per_sweep;
+}
 
 } // namespace
 
-void sweeper_state::sweep(std::string statement, bool again) {
+void sweeper_state::begin(const std::string& statement) {
+  if (going_on.insert(statement).second)
+    sweep(statement);
+}
+
+void sweeper_state::sweep(const std::string& statement) {
   std::vector<store_value> values;
   if (statement != "oauth_state/sweep")
     values.push_back(store_value::integer(rows_per_sweep));
@@ -23,11 +38,14 @@ void sweeper_state::sweep(std::string statement, bool again) {
       store_value::integer(std::chrono::milliseconds{limits::kept_result_ttl}.count()));
   query(
     self, parts.store, {}, statement, std::move(values),
-    [this, statement, again](store_rows& rows) {
-      if (again && !rows.empty()) // one platform at a time
-        sweep(statement, true);
+    [this, statement](store_rows& rows) {
+      if (is_more_left(statement, rows))
+        sweep(statement);
+      else
+        going_on.erase(statement);
     },
-    [this](const caf::error& x) {
+    [this, statement](const caf::error& x) {
+      going_on.erase(statement);
       if (code_of(x) != errc::store_unavailable)
         parts.metrics->log_problem({"sweeper"}, x);
     });
@@ -40,13 +58,13 @@ sweeper_actor::behavior_type sweeper(sweeper_actor::stateful_pointer<sweeper_sta
   return {
     [self](atom::tick) {
       self->delayed_send(self, sweep_interval, atom::tick_v);
-      self->state.sweep("hold/sweep", true);
-      self->state.sweep("session/sweep", false);
-      self->state.sweep("oauth_state/sweep", false);
-      self->state.sweep("response/sweep", false);
-      self->state.sweep("idempotency/sweep", false);
-      self->state.sweep("rate_limit/sweep", false);
-      self->state.sweep("webhook/sweep", false);
+      self->state.begin("hold/sweep");
+      self->state.begin("session/sweep");
+      self->state.begin("oauth_state/sweep");
+      self->state.begin("response/sweep");
+      self->state.begin("idempotency/sweep");
+      self->state.begin("rate_limit/sweep");
+      self->state.begin("webhook/sweep");
     },
   };
 }

@@ -1,5 +1,8 @@
 #pragma once
 
+#include <set>
+#include <string>
+
 #include "actors/interfaces.hpp"
 #include "actors/node.hpp"
 
@@ -15,10 +18,14 @@ struct sweeper_state {
   explicit sweeper_state(sweeper_actor::pointer selfptr) : self(selfptr) {}
   static inline const char* name = "sweeper";
 
-  void sweep(std::string statement, bool again);
+  /// Begins unless it is going on.
+  void begin(const std::string& statement);
+  void sweep(const std::string& statement);
 
   sweeper_actor::pointer self;
   node_parts parts;
+  /// Statements that have something left: a tick need not begin them again.
+  std::set<std::string> going_on;
 };
 
 /// See sweeper_actor.

@@ -28,6 +28,7 @@ callboard_tests(actors
   actors/session_streams_test.cpp
   actors/session_test.cpp
   actors/shortcut_test.cpp
+  actors/sweeper_test.cpp
   actors/tenant_block_test.cpp
   actors/tenant_test.cpp
   actors/tool_call_test.cpp
