@@ -1,5 +1,7 @@
 #include "core/billing/booking.hpp"
 
+#include "core/base/limits.hpp"
+
 namespace callboard::billing {
 namespace {
 
@@ -73,6 +75,13 @@ std::optional<log_entry> read_log(const json::object& row) {
   return log;
 }
 
+/// The turns that a loop may have, out of the cap of its row: with an idempotency key that counts
+/// every try.
+std::int64_t turns_max_of(std::int64_t cap) {
+  static_assert(limits::keyed_tries_max > limits::loop_iterations_max);
+  return cap > limits::loop_iterations_max ? cap / limits::keyed_tries_max : cap;
+}
+
 } // namespace
 
 result<booking> read_booking(const json::object& row) {
@@ -93,7 +102,7 @@ result<booking> read_booking(const json::object& row) {
   x.subject = text_of(row, "subject");
   x.loop = {text_of(row, "loop_id")};
   x.turn = number_of(row, "turn");
-  x.turns_max = number_of(row, "turns_max");
+  x.turns_max = turns_max_of(number_of(row, "turns_max"));
   x.free = flag_of(row, "free");
   x.strict = flag_of(row, "strict");
   x.held = money_of(row, "amount");

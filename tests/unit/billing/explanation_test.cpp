@@ -3,8 +3,10 @@
 #include <algorithm>
 
 #include <boost/test/unit_test.hpp>
+#include <fmt/format.h>
 
 #include "core/base/digest.hpp"
+#include "core/base/limits.hpp"
 #include "core/billing/telling.hpp"
 
 using namespace callboard;
@@ -342,6 +344,24 @@ BOOST_AUTO_TEST_CASE(the_same_loop_id_of_another_platform_is_another_request) {
 BOOST_AUTO_TEST_CASE(what_is_cut_off_is_said) {
   const auto all = explain("req-1", {turn(1, 1000, 625)}, 501);
   BOOST_TEST(says(text_of(tell(all)), "Only the newest 1 of 501 turns and calls"));
+}
+
+BOOST_AUTO_TEST_CASE(the_cap_of_a_keyed_loop_is_told_in_turns_and_not_in_tries) {
+  for (auto [cap, told] :
+       {std::pair{10, "at most 10"}, std::pair{10 * limits::keyed_tries_max, "at most 10"},
+        std::pair{limits::keyed_tries_max, "at most 1,"}}) {
+    store_rows rows{
+      {"body", "total"},
+      {fmt::format(R"({{"id":"h1","platform_id":"p1","platform":"Acme","request_id":"req-1",)"
+                   R"("kind":"llm","loop_id":"l1","turn":1,"turns_max":{},)"
+                   R"("status":"P","amount":7}})",
+                   cap),
+       "1"},
+      {0, 0}};
+    const auto x = explain_rows("req-1", rows);
+    BOOST_REQUIRE(x);
+    BOOST_TEST(says(text_of(tell(*x)), told), text_of(tell(*x)));
+  }
 }
 
 BOOST_AUTO_TEST_CASE(rows_are_read_and_no_row_is_not_found) {
