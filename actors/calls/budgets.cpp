@@ -21,6 +21,12 @@ store_value flag_or_null(const std::optional<bool>& x) {
   return x ? store_value::boolean(*x) : store_value::null();
 }
 
+/// A repetition whose first answer was lost with its node finds by this what was done.
+store_value operation_of(call_self self) {
+  auto& operation = self->state.call->idempotency;
+  return operation.empty() ? store_value::null() : store_value::text(operation);
+}
+
 /// The terms of a budget, as POST and PATCH have them.
 struct terms {
   std::optional<micro_usd> max;
@@ -75,7 +81,7 @@ void answer(call_self self, const store_rows& rows, int status, micro_usd wanted
     return state.fail(make_problem(errc::budget_suspended, "The end user's budget is suspended."));
   if (code == "mismatch")
     return state.fail(make_problem(errc::idempotency_mismatch,
-                                   "This Idempotency-Key moved this budget in another way.",
+                                   "This Idempotency-Key changed this budget in another way.",
                                    "Idempotency-Key"));
   if (code == "over_budget" || code == "held")
     return state.fail(refused_debit(row, wanted));
@@ -126,13 +132,10 @@ void move(call_self self, const char* statement) {
     fields.refuse("metadata", "'metadata' may have at most 4 KiB as JSON.");
   if (fields.problem())
     return state.fail(fields.problem());
-  // A repetition whose first answer was lost with its node finds the move by the operation.
-  bool keyed = !state.call->idempotency.empty();
   run_move(self,
            {statement,
             {store_value::text(state.path_field("end_user_id")), store_value::integer(amount.value),
-             store_value::text(reason), store_value::text(metadata),
-             keyed ? store_value::text(state.call->idempotency) : store_value::null(),
+             store_value::text(reason), store_value::text(metadata), operation_of(self),
              store_value::text(state.who.key.value)},
             amount});
 }
@@ -175,7 +178,7 @@ void budget_create(call_self self) {
             {store_value::text(state.path_field("end_user_id")), store_value::integer(max.value),
              store_value::text(x.period.value_or("one_time")), store_value::boolean(replenishes),
              amount_or_null(x.replenish), amount_or_null(x.threshold),
-             store_value::text(state.who.key.value)},
+             store_value::text(state.who.key.value), operation_of(self)},
             [self](store_rows& rows) { answer(self, rows, 201); });
 }
 
@@ -196,7 +199,7 @@ void budget_patch(call_self self) {
              store_value::text(x.period), flag_or_null(suspended), flag_or_null(x.auto_replenish),
              amount_or_null(x.replenish), amount_or_null(x.threshold),
              store_value::boolean(threshold && threshold->is_null()), store_value::text(reason),
-             store_value::text(state.who.key.value)},
+             store_value::text(state.who.key.value), operation_of(self)},
             [self](store_rows& rows) { answer(self, rows, 200); });
 }
 

@@ -28,26 +28,34 @@ struct budget_fixture : wallet_fixture {
     return x == none ? store_value::null() : store_value::integer(x);
   }
 
+  store_call create_call(std::int64_t amount, const terms& x = {},
+                         const std::string& operation = {}) const {
+    return {tenant,
+            "budget/create",
+            {store_value::text(user.value), store_value::integer(amount),
+             store_value::text(x.period), store_value::boolean(x.replenish > 0),
+             amount_or_null(x.replenish, 0), amount_or_null(x.threshold, -1),
+             store_value::text("test"), maybe(operation)}};
+  }
+
   void create(std::int64_t amount, const terms& x = {}) {
-    auto rows = run(
-      {tenant,
-       "budget/create",
-       {store_value::text(user.value), store_value::integer(amount), store_value::text(x.period),
-        store_value::boolean(x.replenish > 0), amount_or_null(x.replenish, 0),
-        amount_or_null(x.threshold, -1), store_value::text("test")}});
-    BOOST_REQUIRE(store_row(rows, 0).text("code") == "ok");
+    BOOST_REQUIRE(code_of(create_call(amount, x)) == "ok");
   }
 
   /// PATCH with a maximum, a suspension or a threshold; -1 leaves it.
+  store_call update_call(std::int64_t amount, int suspended = -1, std::int64_t threshold = -1,
+                         const std::string& operation = {}) const {
+    return {tenant,
+            "budget/update",
+            {store_value::text(user.value), amount_or_null(amount, -1), store_value::null(),
+             suspended < 0 ? store_value::null() : store_value::boolean(suspended == 1),
+             store_value::null(), store_value::null(), amount_or_null(threshold, -1),
+             store_value::boolean(false), store_value::text("because"), store_value::text("test"),
+             maybe(operation)}};
+  }
+
   std::string update(std::int64_t amount, int suspended = -1, std::int64_t threshold = -1) {
-    auto rows =
-      run({tenant,
-           "budget/update",
-           {store_value::text(user.value), amount_or_null(amount, -1), store_value::null(),
-            suspended < 0 ? store_value::null() : store_value::boolean(suspended == 1),
-            store_value::null(), store_value::null(), amount_or_null(threshold, -1),
-            store_value::boolean(false), store_value::text("because"), store_value::text("test")}});
-    return store_row(rows, 0).text("code");
+    return code_of(update_call(amount, suspended, threshold));
   }
 
   store_call move_call(const char* verb, std::int64_t amount,
@@ -64,7 +72,6 @@ struct budget_fixture : wallet_fixture {
   }
 
   std::string add(std::int64_t amount) { return code_of(move_call("topup", amount)); }
-
   std::string debit(std::int64_t amount) { return code_of(move_call("debit", amount)); }
 
   /// A hold of the user; its id when it was placed, else the code of the refusal.
@@ -201,12 +208,7 @@ BOOST_AUTO_TEST_CASE(a_move_names_its_period) {
 
 BOOST_AUTO_TEST_CASE(a_user_has_one_budget_at_most) {
   create(1000);
-  auto rows = run({tenant,
-                   "budget/create",
-                   {store_value::text(user.value), store_value::integer(5),
-                    store_value::text("daily"), store_value::boolean(false), store_value::null(),
-                    store_value::null(), store_value::text("test")}});
-  BOOST_TEST(store_row(rows, 0).text("code") == "exists");
+  BOOST_TEST(code_of(create_call(5, {"daily"})) == "exists");
   BOOST_TEST(state() == "1000/0/1000");
 }
 
@@ -232,7 +234,8 @@ BOOST_AUTO_TEST_CASE(another_period_begins_with_a_window_of_its_own) {
        "budget/update",
        {store_value::text(user.value), store_value::null(), store_value::text("daily"),
         store_value::null(), store_value::null(), store_value::null(), store_value::null(),
-        store_value::boolean(false), store_value::null(), store_value::text("test")}});
+        store_value::boolean(false), store_value::null(), store_value::text("test"),
+        store_value::null()}});
   BOOST_TEST(state() == "1000/0/1000");
   BOOST_TEST(spend(100) == "ok");
   BOOST_TEST(state() == "1000/100/900");
@@ -284,6 +287,23 @@ BOOST_AUTO_TEST_CASE(an_operation_moves_a_budget_once) {
   verify();
 }
 
+BOOST_AUTO_TEST_CASE(an_operation_makes_or_changes_a_budget_once) {
+  const std::string making = uuid4(), changing = uuid4();
+  auto body = [&](const store_call& call) {
+    auto rows = run(call);
+    return store_row(rows, 0).maybe_text("body").value_or("none");
+  };
+  auto made = body(create_call(1000, {}, making));
+  auto changed = body(update_call(1200, -1, -1, changing));
+  BOOST_TEST(add(300) == "ok");
+  BOOST_TEST(body(create_call(1000, {}, making)) == made);
+  BOOST_TEST(body(update_call(1200, -1, -1, changing)) == changed);
+  BOOST_TEST(state() == "1500/0/1500"); // what came since stays
+  BOOST_TEST(code_of(create_call(999, {}, making)) == "mismatch");
+  BOOST_TEST(code_of(update_call(999, -1, -1, changing)) == "mismatch");
+  verify();
+}
+
 BOOST_AUTO_TEST_CASE(an_operation_that_moved_a_budget_moves_nothing_else) {
   create(1000);
   const auto first = uuid4();
@@ -292,12 +312,11 @@ BOOST_AUTO_TEST_CASE(an_operation_that_moved_a_budget_moves_nothing_else) {
   BOOST_TEST(code_of(move_call("debit", 50, second)) == "ok");
   BOOST_TEST(code_of(move_call("topup", 51, first)) == "mismatch");
   BOOST_TEST(code_of(move_call("debit", 49, second)) == "mismatch");
-  auto other_reason = move_call("debit", 50, second);
-  other_reason.values.at(2) = store_value::null();
-  BOOST_TEST(code_of(other_reason) == "mismatch");
-  auto other_order = move_call("topup", 50, first);
-  other_order.values.at(3) = store_value::text(R"({"order":8})");
-  BOOST_TEST(code_of(other_order) == "mismatch");
+  for (std::size_t other : {2u, 3u}) { // reason and metadata
+    auto call = move_call("debit", 50, second);
+    call.values.at(other) = store_value::null();
+    BOOST_TEST(code_of(call) == "mismatch");
+  }
   BOOST_TEST(state() == "1050/50/1000");
   verify();
 }

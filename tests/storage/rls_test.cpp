@@ -47,7 +47,7 @@ struct two_platforms : store_fixture {
          "budget/create",
          {store_value::text(user), store_value::integer(1'000'000), store_value::text("monthly"),
           store_value::boolean(false), store_value::null(), store_value::null(),
-          store_value::text(canary)}});
+          store_value::text(canary), store_value::text(uuid4())}});
     run({mine,
          "rate_limit/set",
          {store_value::text(user), store_value::integer(7), store_value::null(),
@@ -256,10 +256,10 @@ BOOST_FIXTURE_TEST_CASE(no_statement_changes_another_platforms_rows, two_platfor
     {other, "wallet/resolve", {text(open_hold), text("V"), text("0"), null, null}},
     {other,
      "budget/create",
-     {text(user), text("5"), text("daily"), text("f"), null, null, text("t")}},
+     {text(user), text("5"), text("daily"), text("f"), null, null, text("t"), null}},
     {other,
      "budget/update",
-     {text(user), text("5"), null, text("t"), null, null, null, text("f"), null, text("t")}},
+     {text(user), text("5"), null, text("t"), null, null, null, text("f"), null, text("t"), null}},
     {other, "budget/topup", {text(user), text("5"), null, null, null, text("t")}},
     {other, "budget/debit", {text(user), text("5"), null, null, null, text("t")}},
     {other, "webhook/test", {text(webhook)}}};

@@ -123,7 +123,7 @@ struct wallet_fixture : store_fixture {
                      "budget/create",
                      {store_value::text(user.value), store_value::integer(amount),
                       store_value::text(period), store_value::boolean(false), store_value::null(),
-                      store_value::null(), store_value::text("test")}});
+                      store_value::null(), store_value::text("test"), store_value::null()}});
     if (!suspended && store_row(made, 0).text("code") == "ok")
       return;
     auto changed =
@@ -132,7 +132,7 @@ struct wallet_fixture : store_fixture {
            {store_value::text(user.value), store_value::integer(amount), store_value::text(period),
             store_value::boolean(suspended), store_value::null(), store_value::null(),
             store_value::null(), store_value::boolean(false), store_value::null(),
-            store_value::text("test")}});
+            store_value::text("test"), store_value::null()}});
     BOOST_REQUIRE(store_row(changed, 0).text("code") == "ok");
   }
 
