@@ -72,17 +72,24 @@ struct upstream_problem {
   }
 };
 
-} // namespace
-
-void complete_usage(turn& x, const json::object& chat_body) {
-  if (x.usage.reported || x.usage.estimated)
-    return;
+std::int64_t estimate_output_tokens(const turn& x) {
   auto bytes = x.text.size() + x.refusal.size() + x.reasoning.size();
   for (auto& call : x.calls)
     bytes += call.name.size() + call.arguments.size();
-  x.usage.input = estimate_input_tokens(chat_body);
-  x.usage.output = estimate_tokens(bytes);
-  x.usage.estimated = true;
+  return estimate_tokens(bytes);
+}
+
+} // namespace
+
+void complete_usage(turn& x, const json::object& chat_body) {
+  auto& usage = x.usage;
+  if (usage.estimated)
+    return; // once: what was paid is what is told
+  if (!usage.input_reported)
+    usage.input = estimate_input_tokens(chat_body);
+  if (!usage.output_reported)
+    usage.output = estimate_output_tokens(x);
+  usage.estimated = !usage.input_reported || !usage.output_reported;
 }
 
 chat_stream::chat_stream(chat_stream_limits bounds) : bounds_(bounds), parser_(bounds.bytes_max) {}

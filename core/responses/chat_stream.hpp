@@ -34,7 +34,8 @@ struct turn {
   caf::error error;
 };
 
-/// Estimates what the upstream did not report, from the request and the answer, and flags it.
+/// Estimates each count that the upstream did not report, from the request and the answer, and
+/// flags it.
 void complete_usage(turn& x, const json::object& chat_body);
 
 /// A piece of the answer that can be passed on at once.

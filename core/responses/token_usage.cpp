@@ -46,18 +46,23 @@ std::optional<std::int64_t> count_in(const json::object& x, std::string_view key
   return std::min(*n, tokens_max);
 }
 
-void read_count(const json::object& x, std::string_view key, std::int64_t& into, bool& any) {
-  if (auto n = count_in(x, key)) {
-    into = *n;
-    any = true;
-  }
+/// Whether there was such a count.
+bool read_count(const json::object& x, std::string_view key, std::int64_t& into) {
+  auto n = count_in(x, key);
+  into = n.value_or(into);
+  return n.has_value();
 }
 
 } // namespace
 
 token_usage operator+(const token_usage& a, const token_usage& b) {
-  return {a.input + b.input,         a.cached + b.cached,      a.output + b.output,
-          a.reasoning + b.reasoning, a.reported && b.reported, a.estimated || b.estimated};
+  return {a.input + b.input,
+          a.cached + b.cached,
+          a.output + b.output,
+          a.reasoning + b.reasoning,
+          a.input_reported && b.input_reported,
+          a.output_reported && b.output_reported,
+          a.estimated || b.estimated};
 }
 
 std::int64_t estimate_tokens(std::size_t bytes) {
@@ -73,18 +78,16 @@ std::int64_t estimate_input_tokens(const json::object& chat_body) {
 }
 
 void read_chat_usage(const json::object& usage, token_usage& into) {
-  bool any = false;
-  read_count(usage, "prompt_tokens", into.input, any);
-  read_count(usage, "completion_tokens", into.output, any);
+  into.input_reported |= read_count(usage, "prompt_tokens", into.input);
+  into.output_reported |= read_count(usage, "completion_tokens", into.output);
   if (auto* details = find_object(usage, "prompt_tokens_details"))
-    read_count(*details, "cached_tokens", into.cached, any);
+    read_count(*details, "cached_tokens", into.cached);
   else
-    read_count(usage, "prompt_cache_hit_tokens", into.cached, any); // DeepSeek
+    read_count(usage, "prompt_cache_hit_tokens", into.cached); // DeepSeek
   if (auto* details = find_object(usage, "completion_tokens_details"))
-    read_count(*details, "reasoning_tokens", into.reasoning, any);
+    read_count(*details, "reasoning_tokens", into.reasoning);
   into.cached = std::min(into.cached, into.input);
   into.reasoning = std::min(into.reasoning, into.output);
-  into.reported = into.reported || any;
 }
 
 json::object usage_json(const token_usage& x) {

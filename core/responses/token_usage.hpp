@@ -18,15 +18,17 @@ struct token_usage {
   std::int64_t output = 0;
   /// The part of `output` that was reasoning.
   std::int64_t reasoning = 0;
-  /// The upstream reported numbers.
-  bool reported = false;
-  /// The numbers (or, in a sum, some of them) are ours: the upstream reported none.
+  /// The upstream reported `input`.
+  bool input_reported = false;
+  /// The upstream reported `output`.
+  bool output_reported = false;
+  /// `input` or `output` (or, in a sum, some of them) is ours: the upstream did not report it.
   bool estimated = false;
 
   bool operator==(const token_usage&) const = default;
 };
 
-/// The sum; `reported` when both are, `estimated` when either is.
+/// The sum; a count is reported when both are, and the sum `estimated` when either is.
 token_usage operator+(const token_usage& a, const token_usage& b);
 
 /// Tokens of a text when nobody counted: four bytes a token, rounded up.
@@ -38,7 +40,8 @@ std::int64_t estimate_tokens(std::size_t bytes);
 std::int64_t estimate_input_tokens(const json::object& chat_body);
 
 /// Reads the `usage` member of a chat answer into `into`: numbers that are absent, null or negative
-/// leave what was there; too large ones are capped. Sets `reported` when there was any number.
+/// leave what was there and do not count as reported; too large ones are capped. What is said of a
+/// part without its whole is ignored.
 void read_chat_usage(const json::object& usage, token_usage& into);
 
 /// The `usage` member of a Response object (facts responses.md 2); the total is the sum (R120).

@@ -68,7 +68,8 @@ BOOST_AUTO_TEST_CASE(a_text_turn_is_assembled) {
   BOOST_TEST((x.turn.finish == finish_reason::stop));
   BOOST_TEST(x.turn.usage.input == 10);
   BOOST_TEST(x.turn.usage.output == 2);
-  BOOST_TEST(x.turn.usage.reported);
+  BOOST_TEST(x.turn.usage.input_reported);
+  BOOST_TEST(x.turn.usage.output_reported);
   BOOST_TEST(!x.turn.usage.estimated);
 }
 
@@ -131,7 +132,8 @@ BOOST_AUTO_TEST_CASE(ollama_reuses_index_0_with_new_ids) {
   BOOST_TEST(error_of(x.turn) == "none");
   BOOST_TEST(calls_of(x.turn) == R"(call_1:f({"a":1})call_2:f({"a":2}))");
   BOOST_TEST(x.turn.reasoning == "hm");
-  BOOST_TEST(!x.turn.usage.reported);
+  BOOST_TEST(!x.turn.usage.input_reported);
+  BOOST_TEST(!x.turn.usage.output_reported);
 }
 
 BOOST_AUTO_TEST_CASE(gemini_sends_no_index_and_says_stop) {
@@ -324,13 +326,39 @@ BOOST_AUTO_TEST_CASE(unreported_usage_is_estimated_and_flagged) {
   auto body = parse_json_object(R"({"messages":[{"role":"user","content":"1234"}]})").value();
   complete_usage(x, body);
   BOOST_TEST(x.usage.estimated);
-  BOOST_TEST(!x.usage.reported);
   BOOST_TEST(x.usage.output == 2);
   BOOST_TEST(x.usage.input == estimate_input_tokens(body));
   auto reported = assemble(choice("{}", R"("stop")") + usage(3, 4)).turn;
   complete_usage(reported, body);
   BOOST_TEST(reported.usage.input == 3);
   BOOST_TEST(!reported.usage.estimated);
+}
+
+BOOST_AUTO_TEST_CASE(a_count_that_was_not_reported_is_estimated_beside_one_that_was) {
+  auto body = parse_json_object(R"({"messages":[{"role":"user","content":"1234"}]})").value();
+  auto input = estimate_input_tokens(body);
+  const std::tuple<std::string, std::int64_t, std::int64_t> cases[] = {
+    {R"("completion_tokens":90)", input, 90},
+    {R"("prompt_tokens":80)", 80, 2},
+    {R"("prompt_tokens":80,"completion_tokens":null)", 80, 2},
+    {R"("prompt_tokens":-5,"completion_tokens":90)", input, 90},
+    {R"("prompt_tokens":80,"completion_tokens":-1)", 80, 2},
+    {R"("prompt_tokens_details":{"cached_tokens":0})", input, 2},
+  };
+  for (auto& [said, input_wanted, output_wanted] : cases)
+    BOOST_TEST_CONTEXT(said) {
+      auto x = assemble(choice(R"({"content":"12345"})") + stop
+                        + event_of(R"({"choices":[],"usage":{)" + said + "}}") + done)
+                 .turn;
+      complete_usage(x, body);
+      BOOST_TEST(x.usage.input == input_wanted);
+      BOOST_TEST(x.usage.output == output_wanted);
+      BOOST_TEST(x.usage.estimated);
+    }
+  auto nothing = assemble(choice(R"({"content":"12345"})") + stop + usage(0, 0)).turn;
+  complete_usage(nothing, body);
+  BOOST_TEST(nothing.usage.output == 0);
+  BOOST_TEST(!nothing.usage.estimated);
 }
 
 BOOST_AUTO_TEST_CASE(a_plain_document_is_taken_too) {

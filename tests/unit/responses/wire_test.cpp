@@ -89,15 +89,16 @@ BOOST_AUTO_TEST_CASE(ended_responses_say_how) {
 }
 
 BOOST_AUTO_TEST_CASE(usage_adds_up) {
-  token_usage a{10, 4, 5, 2, true, false};
-  token_usage b{1, 0, 2, 0, false, true};
+  token_usage a{10, 4, 5, 2, true, true, false};
+  token_usage b{1, 0, 2, 0, true, false, true};
   auto sum = a + b;
   BOOST_TEST(json::serialize(usage_json(sum))
              == R"({"input_tokens":11,"input_tokens_details":{"cached_tokens":4,)"
                 R"("cache_write_tokens":0},"output_tokens":7,)"
                 R"("output_tokens_details":{"reasoning_tokens":2},"total_tokens":18})");
   BOOST_TEST(sum.estimated);
-  BOOST_TEST(!sum.reported);
+  BOOST_TEST(sum.input_reported);
+  BOOST_TEST(!sum.output_reported);
   BOOST_TEST(json::serialize(chat_usage_json(a))
              == R"({"prompt_tokens":10,"completion_tokens":5,"total_tokens":15,)"
                 R"("prompt_tokens_details":{"cached_tokens":4},)"
