@@ -58,7 +58,7 @@ public:
   struct ending {
     /// The last frames (error event or usage chunk, then `[DONE]`).
     std::vector<std::string> frames;
-    /// The assembled turn; what the upstream did not report of its usage is estimated.
+    /// The assembled turn; its usage is complete (complete_usage).
     responses::turn turn;
     /// The `chat.completion` object for a client that does not stream; valid without turn.error.
     json::object completion;

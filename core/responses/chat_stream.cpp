@@ -83,13 +83,16 @@ std::int64_t estimate_output_tokens(const turn& x) {
 
 void complete_usage(turn& x, const json::object& chat_body) {
   auto& usage = x.usage;
-  if (usage.estimated)
-    return; // once: what was paid is what is told
-  if (!usage.input_reported)
-    usage.input = estimate_input_tokens(chat_body);
-  if (!usage.output_reported)
-    usage.output = estimate_output_tokens(x);
-  usage.estimated = !usage.input_reported || !usage.output_reported;
+  if (usage.estimated || (x.usage_final && usage.input_reported && usage.output_reported))
+    return; // also when asked again: what was paid is what is told
+  auto complete = [&](std::int64_t& count, bool reported, std::int64_t estimate) {
+    if (reported && (x.usage_final || count >= estimate))
+      return;
+    count = estimate;
+    usage.estimated = true;
+  };
+  complete(usage.input, usage.input_reported, estimate_input_tokens(chat_body));
+  complete(usage.output, usage.output_reported, estimate_output_tokens(x));
 }
 
 chat_stream::chat_stream(chat_stream_limits bounds) : bounds_(bounds), parser_(bounds.bytes_max) {}
@@ -132,6 +135,8 @@ turn chat_stream::finish(caf::error transport, stream_progress* last) {
   else if (form_ == form::events && !transport)
     if (auto event = parser_.finish())
       take_event(event->data, out);
+  if (!transport)
+    turn_.usage_final = finished_;
   if (!failed() && !finished_) {
     if (transport)
       turn_.error = std::move(transport);
@@ -150,6 +155,7 @@ void chat_stream::take_event(std::string_view data, stream_progress& out) {
     return;
   if (data.starts_with("[DONE]")) {
     done_ = true;
+    turn_.usage_final = finished_;
     return;
   }
   auto chunk = parse_json(data);
@@ -166,7 +172,8 @@ void chat_stream::take_event(std::string_view data, stream_progress& out) {
 void chat_stream::take_chunk(json::object chunk, stream_progress& out) {
   if (take_error(chunk))
     return;
-  if (auto* usage = find_object(chunk, "usage"))
+  auto* usage = find_object(chunk, "usage");
+  if (usage)
     read_chat_usage(*usage, turn_.usage);
   if (auto* choices = find_array(chunk, "choices"))
     for (auto& choice : *choices)
@@ -174,6 +181,8 @@ void chat_stream::take_chunk(json::object chunk, stream_progress& out) {
       if (auto* object = choice.if_object();
           object && find_integer(*object, "index").value_or(0) == 0)
         take_choice(*object, out);
+  // Some servers break the connection off right after it.
+  turn_.usage_final = turn_.usage_final || (usage && finished_);
   if (bounds_.keep_chunks && !failed())
     out.chunks.push_back(std::move(chunk));
 }

@@ -28,6 +28,9 @@ struct turn {
   std::vector<tool_call> calls;
   finish_reason finish = finish_reason::none;
   token_usage usage;
+  /// What the upstream reported of its usage is its last word: it came with or after the finish
+  /// reason, or the answer came to its end. Before, it may be of the answer's beginning only.
+  bool usage_final = false;
   /// Set when the turn failed: errc::upstream_failed (error from the model, broken or truncated
   /// stream), errc::rate_limited, errc::response_too_large, or the error of the transport. What was
   /// assembled until then is in the other members.
@@ -35,7 +38,7 @@ struct turn {
 };
 
 /// Estimates each count that the upstream did not report, from the request and the answer, and
-/// flags it.
+/// flags it. While the usage is not final, neither is a reported count that is below the estimate.
 void complete_usage(turn& x, const json::object& chat_body);
 
 /// A piece of the answer that can be passed on at once.

@@ -22,7 +22,8 @@ struct token_usage {
   bool input_reported = false;
   /// The upstream reported `output`.
   bool output_reported = false;
-  /// `input` or `output` (or, in a sum, some of them) is ours: the upstream did not report it.
+  /// `input` or `output` (or, in a sum, some of them) is ours: the upstream did not report it,
+  /// or not to the end.
   bool estimated = false;
 
   bool operator==(const token_usage&) const = default;

@@ -371,6 +371,24 @@ BOOST_AUTO_TEST_CASE(a_client_that_leaves_in_a_stream_pays_what_was_used) {
   BOOST_TEST(live_loops() == 0u);
 }
 
+BOOST_AUTO_TEST_CASE(what_came_after_early_usage_is_noted_and_paid_by_a_client_that_leaves) {
+  auto answer = model_says(std::string(8000, 'x'), 1000, 1);
+  web->answer(model_url, {unfinished({answer.pieces[3], answer.pieces[0]})});
+  auto reply = post(body(true));
+  BOOST_REQUIRE(web->listeners.size() == 1u);
+  auto [id, listener] = *web->listeners.begin();
+  sched.advance_time(5s);
+  tell(listener, atom::chunk_v, id, answer.pieces[1]);
+  reply->leave();
+  sched.run();
+  auto logged = log_of(0);
+  BOOST_TEST(logged.at("input_tokens").as_int64() == 1000);
+  BOOST_TEST(logged.at("output_tokens").as_int64() == 2000);
+  BOOST_TEST(logged.at("estimated").as_bool());
+  auto paid = db->only("wallet/resolve").values.at(2).data;
+  BOOST_TEST(db->only("hold/checkpoint").values.at(1).data == paid);
+}
+
 BOOST_AUTO_TEST_CASE(a_client_that_leaves_before_the_first_token_pays_nothing) {
   web->answer(model_url, {unfinished({})});
   auto reply = post(body(true));

@@ -361,6 +361,41 @@ BOOST_AUTO_TEST_CASE(a_count_that_was_not_reported_is_estimated_beside_one_that_
   BOOST_TEST(!nothing.usage.estimated);
 }
 
+BOOST_AUTO_TEST_CASE(early_usage_does_not_bound_an_answer_that_is_not_whole) {
+  auto body = parse_json_object(R"({"messages":[{"role":"user","content":"1234"}]})").value();
+  auto text = choice(R"({"content":")" + std::string(8000, 'x') + "\"}");
+  auto broken = make_problem(errc::upstream_failed, "Reset.");
+  auto completed = [&](turn x) {
+    complete_usage(x, body);
+    return x.usage;
+  };
+  auto partial = [&](const std::string& bytes) {
+    chat_stream stream;
+    stream.feed(bytes);
+    return completed(stream.partial());
+  };
+  // Without the end, neither the finish reason nor an early report says that nothing comes.
+  for (auto& x : {partial(usage(1000, 1) + text), partial(usage(1000, 1) + text + stop),
+                  completed(assemble(usage(1000, 1) + text, 1u << 20, broken).turn),
+                  completed(assemble(usage(1000, 1) + text + stop, 1u << 20, broken).turn)}) {
+    BOOST_TEST(x.input == 1000);
+    BOOST_TEST(x.output == 2000);
+    BOOST_TEST(x.estimated);
+  }
+  auto ahead = partial(usage(1000, 3000) + text);
+  BOOST_TEST(ahead.output == 3000);
+  BOOST_TEST(!ahead.estimated);
+  BOOST_TEST((partial(usage(0, 3000) + text).input == estimate_input_tokens(body)));
+  // With it, what was reported stands.
+  for (auto& x : {completed(assemble(usage(1000, 1) + text + stop).turn),
+                  partial(usage(1000, 1) + text + stop + done),
+                  completed(assemble(text + stop + usage(1000, 1), 1u << 20, broken).turn),
+                  partial(text + stop + usage(1000, 1))}) {
+    BOOST_TEST(x.output == 1);
+    BOOST_TEST(!x.estimated);
+  }
+}
+
 BOOST_AUTO_TEST_CASE(a_plain_document_is_taken_too) {
   auto text = "\n\n\n" + std::string{R"({"id":"x","object":"chat.completion","choices":[{"index":0,
     "message":{"role":"assistant","content":"Hi","tool_calls":[

@@ -74,6 +74,7 @@ void loop_driver::call(const std::vector<std::string>& calls, std::string_view t
   x.text = text;
   x.finish = finish;
   x.usage = {10, 2, 5, 1, true, true, false};
+  x.usage_final = true;
   for (auto& one : calls) {
     auto equals = one.find('=');
     x.calls.push_back({"call_" + std::to_string(ids_++), one.substr(0, equals),
