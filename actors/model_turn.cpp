@@ -93,7 +93,7 @@ void model_turn::take_ticket(const hold_ticket& ticket) {
   } else if (keyed && ++tries_ < limits::keyed_tries_max) {
     admit(tenant_);
   } else {
-    refuse(make_problem(errc::conflict, "This turn was made before."));
+    refuse(hold_ended(keyed));
   }
 }
 

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "actors/interfaces.hpp"
+#include "core/base/limits.hpp"
 
 namespace callboard {
 
@@ -21,6 +22,16 @@ inline caf::error still_running() {
                                    "The first request with this Idempotency-Key still runs. Ask "
                                    "again for its answer."),
                       R"({"retry_after":1})");
+}
+
+/// The refusal of work whose hold had ended before. With a key, all tries that it may have are used
+/// up: they gave nothing, or what they gave is no longer kept (limits::kept_result_ttl).
+inline caf::error hold_ended(bool keyed) {
+  return make_problem(errc::conflict,
+                      keyed ? "This was tried " + std::to_string(limits::keyed_tries_max)
+                                + " times under its idempotency key, and each try came to nothing "
+                                  "or is over two days old. Use another idempotency key."
+                            : "This was begun before and has ended.");
 }
 
 /// Runs one statement for an actor: `on_rows(store_rows&)` or `on_error(caf::error)`, exactly one

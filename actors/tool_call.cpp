@@ -148,7 +148,7 @@ void tool_call_state::take_ticket(const hold_ticket& ticket) {
   } else if (job.keyed && ++tries < limits::keyed_tries_max) {
     admit();
   } else {
-    fail(make_problem(errc::conflict, "This tool call was made before."));
+    fail(hold_ended(job.keyed));
   }
 }
 

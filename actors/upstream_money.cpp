@@ -70,9 +70,7 @@ void upstream_state::take_ticket(call_id id, const tenant_actor& tenant, const h
   } else if (keyed && ticket.existed != 'P' && ++x->tries < limits::keyed_tries_max) {
     admit(id);
   } else {
-    fail(id, ticket.existed == 'P'
-               ? still_running()
-               : make_problem(errc::conflict, "This tool call was made before."));
+    fail(id, ticket.existed == 'P' ? still_running() : hold_ended(keyed));
   }
 }
 

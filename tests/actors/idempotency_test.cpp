@@ -331,6 +331,20 @@ BOOST_AUTO_TEST_CASE(a_turn_that_came_to_nothing_is_made_again_under_a_hold_of_i
   BOOST_TEST(std::count(outcomes.begin(), outcomes.end(), 'V') == 1);
 }
 
+BOOST_AUTO_TEST_CASE(a_turn_that_always_comes_to_nothing_is_told_to_take_another_key) {
+  web->answers.clear();
+  web->answer(model_url, {answer_json(500, "{}")});
+  for (int i = 0; i < 20; ++i)
+    BOOST_TEST(serve(respond("k"))->status == 502);
+  auto spent = serve(respond("k"));
+  BOOST_TEST(spent->status == 409);
+  BOOST_TEST(spent->text("/error/code") == "conflict");
+  auto text = spent->text("/error/message");
+  BOOST_TEST(text.find("20 times") != std::string::npos, text);
+  BOOST_TEST(text.find("Use another idempotency key.") != std::string::npos, text);
+  BOOST_TEST(web->count(model_url) == 20u);
+}
+
 BOOST_AUTO_TEST_CASE(a_keyed_turn_is_known_by_what_the_client_asked_for) {
   // What is asked of the model may differ between the tries: a tool says something else this time.
   auto x = respond("k");

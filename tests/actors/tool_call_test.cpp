@@ -437,4 +437,23 @@ BOOST_AUTO_TEST_CASE(a_keyed_call_that_came_to_nothing_is_tried_again) {
   BOOST_TEST(db->only("wallet/resolve").values.at(0).data != job.hold.value);
 }
 
+BOOST_AUTO_TEST_CASE(a_keyed_call_that_always_comes_to_nothing_is_told_to_take_another_key) {
+  for (auto status : {"V", "E"}) {
+    db->calls.clear();
+    db->handlers["wallet/reserve"] = [status](const store_call&) {
+      return one_row({{"code", "exists"}, {"free", "f"}, {"amount", "1500"}, {"status", status}});
+    };
+    auto job = write();
+    job.keyed = true;
+    auto refused = run(job);
+    BOOST_REQUIRE(!refused);
+    BOOST_TEST((code_of(refused.error()) == errc::conflict));
+    auto text = message_of(refused.error());
+    BOOST_TEST(text.find("20 times") != std::string::npos, text);
+    BOOST_TEST(text.find("Use another idempotency key.") != std::string::npos, text);
+    BOOST_TEST(db->count("wallet/reserve") == 20u);
+    BOOST_TEST(web->requests.empty());
+  }
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -537,6 +537,16 @@ BOOST_AUTO_TEST_CASE(a_keyed_call_that_was_paid_for_is_answered_again_without_th
   BOOST_TEST(db->count("wallet/resolve") == 0u);
 }
 
+BOOST_AUTO_TEST_CASE(a_keyed_call_that_always_came_to_nothing_is_told_to_take_another_key) {
+  speak(era::stateless);
+  relay(keyed_request("V"));
+  auto& problem = said->failures[1].problem;
+  BOOST_TEST((code_of(problem) == errc::conflict));
+  BOOST_TEST(message_of(problem).find("Use another idempotency key.") != std::string::npos);
+  BOOST_TEST(db->count("wallet/reserve") == 20u);
+  BOOST_TEST(server->count("tools/call") == 0u);
+}
+
 BOOST_AUTO_TEST_CASE(a_model_uses_a_remote_tool_by_server_label) {
   speak(era::stateless);
   db->answer("app/active_list", {{"data", R"([{"app_slug":"docs"}])"}, {"total", "1"}});
