@@ -83,16 +83,18 @@ std::int64_t estimate_output_tokens(const turn& x) {
 
 void complete_usage(turn& x, const json::object& chat_body) {
   auto& usage = x.usage;
-  if (usage.estimated || (x.usage_final && usage.input_reported && usage.output_reported))
-    return; // also when asked again: what was paid is what is told
-  auto complete = [&](std::int64_t& count, bool reported, std::int64_t estimate) {
-    if (reported && (x.usage_final || count >= estimate))
-      return;
-    count = estimate;
+  if (usage.estimated)
+    return; // asked again: what was paid is what is told
+  // Some servers count 0 until their last word.
+  if (!usage.input_reported || (!x.usage_final && usage.input == 0)) {
+    usage.input = estimate_input_tokens(chat_body);
     usage.estimated = true;
-  };
-  complete(usage.input, usage.input_reported, estimate_input_tokens(chat_body));
-  complete(usage.output, usage.output_reported, estimate_output_tokens(x));
+  }
+  auto output = estimate_output_tokens(x);
+  if (!usage.output_reported || (!x.usage_final && usage.output < output)) {
+    usage.output = output;
+    usage.estimated = true;
+  }
 }
 
 chat_stream::chat_stream(chat_stream_limits bounds) : bounds_(bounds), parser_(bounds.bytes_max) {}

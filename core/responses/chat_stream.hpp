@@ -38,7 +38,7 @@ struct turn {
 };
 
 /// Estimates each count that the upstream did not report, from the request and the answer, and
-/// flags it. While the usage is not final, neither is a reported count that is below the estimate.
+/// flags it. While the usage is not final, output may have come since it was counted.
 void complete_usage(turn& x, const json::object& chat_body);
 
 /// A piece of the answer that can be passed on at once.
