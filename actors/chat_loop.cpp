@@ -39,6 +39,7 @@ void chat_loop_state::begin(const model_info& model) {
   then.admitted = [this](const caf::error& problem) {
     if (left)
       return turn->held() ? client_left() : self->quit();
+    admitted = !problem;
     if (problem)
       refuse(problem);
   };
@@ -134,6 +135,8 @@ void chat_loop_state::refuse(const caf::error& problem) {
   if (status == 503)
     headers.push_back({"Retry-After", "1"});
   add_retry_headers(headers, problem);
+  if (admitted)
+    add_headers(headers, facts());
   call->sink->finish({status, std::move(headers), error_body(problem, call->id)});
   if (!turn->held() && !turn->admitting())
     self->quit();

@@ -48,6 +48,8 @@ struct chat_loop_state {
   std::optional<responses::chat_relay> relay;
   json::object body;
   bool streaming = false;
+  /// The turn was admitted: money has moved.
+  bool admitted = false;
   bool left = false;
   bool over = false;
 };

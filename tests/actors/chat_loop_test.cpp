@@ -91,7 +91,10 @@ BOOST_AUTO_TEST_CASE(a_model_that_fails_costs_nothing) {
   for (auto& bad : {answer_json(500, "{}"), answer_nothing(errc::upstream_timeout), cut}) {
     db->calls.clear();
     web->answer(model_url, {bad});
-    BOOST_TEST(post(body(false))->status >= 500);
+    auto reply = post(body(false));
+    BOOST_TEST(reply->status >= 500);
+    BOOST_TEST(reply->header("x-callboard-cost-usd") == "0.000000");
+    BOOST_TEST(!reply->header("x-callboard-overhead-ms").empty());
     BOOST_TEST(resolved() == "V");
   }
 }
