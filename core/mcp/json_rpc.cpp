@@ -143,8 +143,9 @@ std::string encode_error(const rpc_fault& fault) {
 
 std::string encode_error(const std::optional<rpc_id>& id, const caf::error& why) {
   json::object data{{"code", to_string(code_of(why))}};
+  // The parameter of payment_required is no field but the specific code behind it.
   if (auto param = param_of(why); !param.empty())
-    data["param"] = param;
+    data[code_of(why) == errc::payment_required ? "reason" : "param"] = param;
   merge_details(data, why);
   return encode_error(id, rpc_code_of(code_of(why)), message_of(why), std::move(data));
 }

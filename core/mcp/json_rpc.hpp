@@ -118,11 +118,11 @@ std::string encode_error(const std::optional<rpc_id>& id, int code, std::string_
 std::string encode_error(const rpc_fault& fault);
 
 /// Likewise for an error of ours: rpc_code_of, message_of, and `data` with `code` (the wire name of
-/// the errc, I26) and `param` where there is one.
+/// the errc, I26) and, where there is one, `param`, or `reason` of errc::payment_required.
 std::string encode_error(const std::optional<rpc_id>& id, const caf::error& why);
 
 /// What MCP clients are told of an error: those of money say `payment_required`, with the specific
-/// code beside it (I26).
+/// code as `reason` (I26).
 caf::error for_client(const caf::error& why);
 
 /// `{"jsonrpc":"2.0","method":..,"params":..}`; `params` left out when empty.

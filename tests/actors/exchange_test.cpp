@@ -122,6 +122,7 @@ BOOST_AUTO_TEST_CASE(an_empty_wallet_is_payment_required) {
   auto reply = post("github", body_of("tools/call", issue_call));
   BOOST_TEST(reply->status == 200);
   BOOST_TEST(reply->text("/error/data/code") == "payment_required");
+  BOOST_TEST(reply->text("/error/data/reason") == "wallet_insufficient");
 }
 
 BOOST_AUTO_TEST_CASE(a_client_that_leaves_cancels_its_call) {

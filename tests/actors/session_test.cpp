@@ -136,7 +136,7 @@ BOOST_AUTO_TEST_CASE(an_empty_wallet_is_payment_required_inside_http_200) {
   auto reply = post(request("1", "tools/call", call_params));
   BOOST_TEST(reply->status == 200);
   BOOST_TEST(reply->text("/error/data/code") == "payment_required");
-  BOOST_TEST(reply->body.find("wallet_insufficient") != std::string::npos);
+  BOOST_TEST(reply->text("/error/data/reason") == "wallet_insufficient");
 }
 
 BOOST_AUTO_TEST_CASE(a_store_that_is_away_is_503_with_retry_after) {

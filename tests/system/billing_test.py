@@ -133,6 +133,8 @@ class Wallet(SystemTest):
         answer = session.create_issue("Unpaid")
         error = self.assert_rpc_error(answer, 200, -32000)
         self.assertEqual(error["data"]["code"], "payment_required")
+        self.assertEqual(error["data"]["reason"], "wallet_insufficient")
+        self.assertNotIn("param", error["data"])
         self.assertEqual(self.sandbox.requests(ISSUE_POST), [])
         platform.ask("POST", "/wallet/topup", {"amount": "1"})
         self.assert_tool_text(session.create_issue("Paid now"), "Issue #")

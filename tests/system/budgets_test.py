@@ -164,7 +164,7 @@ class Budgets(BudgetTest):
 
         data = eventually(refused, 3, 0.1, "the suspension to be noticed")
         self.assertEqual(data["code"], "payment_required")
-        self.assertEqual(data["param"], "budget_suspended")
+        self.assertEqual(data["reason"], "budget_suspended")
         self.assert_money_is_exact()
 
     def test_a_budget_that_replenishes_itself_never_refuses(self):

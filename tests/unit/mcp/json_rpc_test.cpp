@@ -185,6 +185,17 @@ BOOST_AUTO_TEST_CASE(errors_of_ours_carry_their_wire_code) {
   BOOST_TEST(hidden.find("-32603") != std::string::npos);
 }
 
+BOOST_AUTO_TEST_CASE(clients_are_told_the_reason_of_a_refused_payment) {
+  auto told = for_client(with_details(make_problem(errc::budget_exhausted, "Used up."),
+                                      R"({"required_usd":"0.001000"})"));
+  BOOST_TEST(encode_error(std::nullopt, told)
+             == R"({"jsonrpc":"2.0","id":null,"error":{"code":-32000,"message":"Used up.",)"
+                R"("data":{"code":"payment_required","reason":"budget_exhausted",)"
+                R"("required_usd":"0.001000"}}})");
+  auto other = make_problem(errc::invalid_params, "name is missing.", "name");
+  BOOST_TEST(param_of(for_client(other)) == "name");
+}
+
 BOOST_AUTO_TEST_CASE(only_unreadable_requests_change_the_http_status) {
   BOOST_TEST(http_status_of(code_parse_error) == 400);
   BOOST_TEST(http_status_of(code_invalid_request) == 400);
