@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include "actors/calls/table.hpp"
 #include "actors/look_up.hpp"
 #include "core/base/limits.hpp"
@@ -48,6 +50,10 @@ terms read_terms(field_reader& fields) {
   return x;
 }
 
+caf::error no_budget() {
+  return make_problem(errc::not_found, "There is no such end user, or it has no budget.");
+}
+
 /// Why a debit was refused, in figures (C27).
 caf::error refused_debit(const store_row& row, micro_usd wanted) {
   json::object figures{{"required_usd", format_usd(wanted)},
@@ -85,7 +91,7 @@ void answer(call_self self, const store_rows& rows, int status, micro_usd wanted
                                    "Idempotency-Key"));
   if (code == "over_budget" || code == "held")
     return state.fail(refused_debit(row, wanted));
-  state.fail(make_problem(errc::not_found, "There is no such end user, or it has no budget."));
+  state.fail(no_budget());
 }
 
 /// A top-up or a debit, checked.
@@ -140,12 +146,26 @@ void move(call_self self, const char* statement) {
             amount});
 }
 
-void show(call_self self, const std::string& end_user, const char* nothing) {
-  self->state.run("budget/show", {store_value::text(end_user)}, [self, nothing](store_rows& rows) {
+void show(call_self self, const std::string& end_user, void (*without)(call_self)) {
+  self->state.run("budget/show", {store_value::text(end_user)}, [self, without](store_rows& rows) {
     if (rows.empty())
-      self->state.fail(make_problem(errc::not_found, nothing));
+      without(self);
     else
       self->state.finish(200, store_row{rows, 0}.text("body"));
+  });
+}
+
+/// Tells an end user without a budget what limits it.
+void no_own_budget(call_self self) {
+  self->state.run("platform/find", {}, [self](store_rows& rows) {
+    store_row row{rows, 0};
+    auto gets_one = !rows.empty() && row.maybe_text("default_budget");
+    self->state.fail(make_problem(
+      errc::not_found,
+      gets_one ? fmt::format("You have no budget yet; your first paid call gives you one of {} US "
+                             "dollars.",
+                             format_usd({row.integer("default_budget")}))
+               : "You have no budget of your own; the platform's wallet is the only limit."));
   });
 }
 
@@ -153,13 +173,10 @@ void show(call_self self, const std::string& end_user, const char* nothing) {
 
 void budget_get(call_self self) {
   show(self, self->state.path_field("end_user_id"),
-       "There is no such end user, or it has no budget.");
+       [](call_self caller) { caller->state.fail(no_budget()); });
 }
 
-void me_budget(call_self self) {
-  show(self, self->state.who.end_user.value,
-       "You have no budget of your own; the platform's wallet is the only limit.");
-}
+void me_budget(call_self self) { show(self, self->state.who.end_user.value, no_own_budget); }
 
 void budget_create(call_self self) {
   auto& state = self->state;

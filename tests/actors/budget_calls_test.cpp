@@ -185,8 +185,6 @@ BOOST_AUTO_TEST_CASE(end_users_read_their_own_budget_and_change_none) {
   BOOST_TEST(ask_api(endpoint::me_budget, user_key)->status == 200);
   BOOST_TEST(db->only("budget/show").values.at(0).data == user.value);
   BOOST_TEST(ask_api(endpoint::me_budget, platform_key)->status == 403);
-  db->answer_empty("budget/show");
-  BOOST_TEST(ask_api(endpoint::me_budget, user_key)->status == 404);
   for (auto target :
        {endpoint::budget_create, endpoint::budget_get, endpoint::budget_patch,
         endpoint::budget_topup, endpoint::budget_debit, endpoint::budget_transactions,
@@ -194,6 +192,20 @@ BOOST_AUTO_TEST_CASE(end_users_read_their_own_budget_and_change_none) {
         endpoint::webhook_patch, endpoint::webhook_delete, endpoint::webhook_test,
         endpoint::webhook_deliveries, endpoint::webhook_replay, endpoint::webhook_replay_since})
     BOOST_TEST(ask_api(target, user_key, R"({"amount":1,"max_usd":1})")->status == 403);
+}
+
+BOOST_AUTO_TEST_CASE(users_without_a_budget_are_told_what_limits_them) {
+  db->answer_empty("budget/show");
+  const std::pair<std::optional<std::string>, const char*> table[]{
+    {std::nullopt, "You have no budget of your own; the platform's wallet is the only limit."},
+    {"5000000", "You have no budget yet; your first paid call gives you one of 5.000000 US "
+                "dollars."}};
+  for (auto& [given, message] : table) {
+    db->answer("platform/find", {{"default_budget", given}});
+    auto reply = ask_api(endpoint::me_budget, user_key);
+    BOOST_TEST(reply->status == 404);
+    BOOST_TEST(reply->text("/error/message") == message);
+  }
 }
 
 BOOST_AUTO_TEST_CASE(bad_terms_are_422_and_name_the_field) {
