@@ -196,7 +196,12 @@ void budget_create(call_self self) {
              store_value::text(x.period.value_or("one_time")), store_value::boolean(replenishes),
              amount_or_null(x.replenish), amount_or_null(x.threshold),
              store_value::text(state.who.key.value), operation_of(self)},
-            [self](store_rows& rows) { answer(self, rows, 201); });
+            [self](store_rows& rows) {
+              if (!rows.empty() && store_row{rows, 0}.text("code") == "not_found")
+                return self->state.fail(
+                  make_problem(errc::not_found, "There is no such end user."));
+              answer(self, rows, 201);
+            });
 }
 
 void budget_patch(call_self self) {

@@ -194,6 +194,12 @@ BOOST_AUTO_TEST_CASE(end_users_read_their_own_budget_and_change_none) {
     BOOST_TEST(ask_api(target, user_key, R"({"amount":1,"max_usd":1})")->status == 403);
 }
 
+BOOST_AUTO_TEST_CASE(a_budget_is_made_for_a_user_that_exists) {
+  db->answer("budget/create", {{"code", "not_found"}});
+  auto reply = ask_api(endpoint::budget_create, platform_key, R"({"max_usd":1})");
+  BOOST_TEST(reply->text("/error/message") == "There is no such end user.");
+}
+
 BOOST_AUTO_TEST_CASE(users_without_a_budget_are_told_what_limits_them) {
   db->answer_empty("budget/show");
   const std::pair<std::optional<std::string>, const char*> table[]{
