@@ -122,6 +122,18 @@ void run_move(call_self self, budget_move what) {
   });
 }
 
+/// The amount of a move, which has two names.
+micro_usd read_amount(field_reader& fields, const json::object& body) {
+  auto given = [&](const char* name) {
+    auto* x = find(body, name);
+    return x && !x->is_null();
+  };
+  bool other_name = given("amount_usd");
+  if (other_name && given("amount"))
+    fields.refuse("amount_usd", "Give one of 'amount' and 'amount_usd', not both.");
+  return fields.required_usd(other_name ? "amount_usd" : "amount", {1}, money_max);
+}
+
 /// Reads a top-up or a debit and runs it.
 void move(call_self self, const char* statement) {
   auto& state = self->state;
@@ -129,8 +141,7 @@ void move(call_self self, const char* statement) {
   if (!body)
     return;
   field_reader fields{*body};
-  auto* amount_field = body->contains("amount_usd") ? "amount_usd" : "amount";
-  auto amount = fields.required_usd(amount_field, {1}, money_max);
+  auto amount = read_amount(fields, *body);
   auto reason = fields.text("reason", 1, reason_bytes_max);
   auto* object = fields.object("metadata");
   auto metadata = object ? std::optional{json::serialize(*object)} : std::nullopt;

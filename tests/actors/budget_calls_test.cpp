@@ -153,6 +153,16 @@ BOOST_AUTO_TEST_CASE(budget_requests_reach_the_store_with_their_values) {
     check(x);
 }
 
+BOOST_AUTO_TEST_CASE(an_amount_that_is_null_leaves_its_place_to_the_other) {
+  check({endpoint::budget_topup,
+         R"({"amount":2,"amount_usd":null})",
+         "budget/topup",
+         {u1, "2000000"},
+         fine,
+         201,
+         ""});
+}
+
 BOOST_AUTO_TEST_CASE(a_refused_debit_says_what_there_is) {
   db->answer(
     "budget/debit",
@@ -228,6 +238,9 @@ BOOST_AUTO_TEST_CASE(bad_terms_are_422_and_name_the_field) {
     {endpoint::budget_topup, R"({})", "amount"},
     {endpoint::budget_topup, R"({"amount":-1})", "amount"},
     {endpoint::budget_topup, R"({"amount_usd":0})", "amount_usd"},
+    {endpoint::budget_topup, R"({"amount":1,"amount_usd":2})", "amount_usd"},
+    {endpoint::budget_debit, R"({"amount":1,"amount_usd":1})", "amount_usd"},
+    {endpoint::budget_debit, R"({"amount_usd":null})", "amount"},
     {endpoint::budget_debit, R"({"amount":1,"metadata":[]})", "metadata"},
     {endpoint::webhook_create, R"({})", "url"},
     {endpoint::webhook_create, R"({"url":"/relative"})", "url"},
