@@ -68,9 +68,14 @@ caf::error refusal(const admission& what, const store_row& row) {
   if (code == "inactive")
     return money(errc::wallet_insufficient, "The platform's wallet is inactive.");
   if (code == "over_budget")
-    return money(errc::budget_exhausted, "The end user's budget is used up.");
+    return money(errc::budget_exhausted,
+                 row.maybe_text("resets_at")
+                   ? "The end user's budget is used up. Wait for its reset, or ask the platform to "
+                     "raise it."
+                   : "The end user's budget is used up. Ask the platform to raise it.");
   if (code == "suspended")
-    return make_problem(errc::budget_suspended, "The end user's budget is suspended.");
+    return make_problem(errc::budget_suspended,
+                        "The end user's budget is suspended. Ask the platform to resume it.");
   if (code == "mismatch")
     return make_problem(errc::idempotency_mismatch, "This id was used before for another request.");
   if (code == "max_iterations")

@@ -62,7 +62,8 @@ caf::error refused_debit(const store_row& row, micro_usd wanted) {
     figures["resets_at"] = *at;
   if (row.text("code") == "over_budget")
     return with_details(
-      make_problem(errc::budget_exhausted, "The end user's budget has less left than that."),
+      make_problem(errc::budget_exhausted,
+                   "The end user's budget has less left than that. Top it up, or ask for less."),
       json::serialize(figures));
   figures["retry_after"] = held_retry_seconds;
   return with_details(
@@ -84,7 +85,8 @@ void answer(call_self self, const store_rows& rows, int status, micro_usd wanted
     return state.fail(make_problem(
       errc::invalid_field, "'auto_replenish' needs a 'replenish_amount'.", "replenish_amount"));
   if (code == "suspended")
-    return state.fail(make_problem(errc::budget_suspended, "The end user's budget is suspended."));
+    return state.fail(make_problem(errc::budget_suspended,
+                                   "The end user's budget is suspended. PATCH resumes it."));
   if (code == "mismatch")
     return state.fail(make_problem(errc::idempotency_mismatch,
                                    "This Idempotency-Key changed this budget in another way.",

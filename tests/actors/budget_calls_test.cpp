@@ -174,6 +174,10 @@ BOOST_AUTO_TEST_CASE(a_refused_debit_says_what_there_is) {
   BOOST_TEST(reply->text("/error/required_usd") == "1.000000");
   BOOST_TEST(reply->text("/error/remaining_usd") == "0.250000");
   BOOST_TEST(reply->text("/error/resets_at") == "2026-12-01T00:00:00Z");
+  BOOST_TEST(reply->text("/error/message").ends_with("Top it up, or ask for less."));
+  db->answer("budget/debit", {{"code", "suspended"}});
+  reply = ask_api(endpoint::budget_debit, platform_key, R"({"amount":"1"})");
+  BOOST_TEST(reply->text("/error/message").ends_with("PATCH resumes it."));
   db->answer("budget/debit", {{"code", "held"}, {"remaining", "250000"}});
   reply = ask_api(endpoint::budget_debit, platform_key, R"({"amount":"1"})");
   BOOST_TEST(reply->status == 409);

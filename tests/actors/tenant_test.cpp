@@ -144,6 +144,19 @@ BOOST_AUTO_TEST_CASE(every_refusal_has_its_error) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(a_budget_that_refuses_says_what_to_do) {
+  const std::tuple<const char*, std::optional<std::string>, const char*> table[]{
+    {"over_budget", std::nullopt, "used up. Ask the platform to raise it."},
+    {"over_budget", "2026-12-01T00:00:00Z",
+     "used up. Wait for its reset, or ask the platform to raise it."},
+    {"suspended", std::nullopt, "suspended. Ask the platform to resume it."}};
+  for (auto& [code, resets_at, rest] : table) {
+    db->answer("wallet/reserve", {{"code", code}, {"resets_at", resets_at}});
+    BOOST_TEST(message_of(admit(turn("h1")).error())
+               == std::string{"The end user's budget is "} + rest);
+  }
+}
+
 BOOST_AUTO_TEST_CASE(a_fenced_owner_acquires_again_and_retries_once) {
   db->answer_in_turn("wallet/acquire", {{{"epoch", "7"}}, {{"epoch", "9"}}});
   db->answer_in_turn(
