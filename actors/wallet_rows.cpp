@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "core/base/digest.hpp"
+#include "core/base/idempotency.hpp"
 #include "core/base/limits.hpp"
 
 namespace callboard {
@@ -77,7 +78,9 @@ caf::error refusal(const admission& what, const store_row& row) {
     return make_problem(errc::budget_suspended,
                         "The end user's budget is suspended. Ask the platform to resume it.");
   if (code == "mismatch")
-    return make_problem(errc::idempotency_mismatch, "This id was used before for another request.");
+    return make_problem(errc::idempotency_mismatch,
+                        "This Idempotency-Key was used for another request.",
+                        std::string{idempotency::header});
   if (code == "max_iterations")
     return make_problem(errc::max_iterations_exceeded,
                         "The loop has used all its model invocations.");

@@ -144,6 +144,13 @@ BOOST_AUTO_TEST_CASE(every_refusal_has_its_error) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(a_hold_of_another_request_is_told_by_its_idempotency_key) {
+  answer_reserve("mismatch");
+  auto why = admit(turn("h1")).error();
+  BOOST_TEST(message_of(why) == "This Idempotency-Key was used for another request.");
+  BOOST_TEST(param_of(why) == "Idempotency-Key");
+}
+
 BOOST_AUTO_TEST_CASE(a_budget_that_refuses_says_what_to_do) {
   const std::tuple<const char*, std::optional<std::string>, const char*> table[]{
     {"over_budget", std::nullopt, "used up. Ask the platform to raise it."},

@@ -242,7 +242,8 @@ class ToolCalls(SystemTest):
         once = keyed()
         self.assert_tool_text(self.session.create_issue("First", **once), "Issue #")
         other = self.session.create_issue("Second", **once)
-        self.assertEqual(other.json()["error"]["data"]["code"], "idempotency_mismatch")
+        self.assertEqual(other.json()["error"]["data"],
+                         {"code": "idempotency_mismatch", "param": "Idempotency-Key"})
         self.assertEqual(self.issues("Second"), 0)
 
     def test_a_call_that_still_runs_is_in_progress(self):
