@@ -224,6 +224,9 @@ void budget_patch(call_self self) {
     return;
   field_reader fields{*body};
   auto x = read_terms(fields);
+  if (auto* given = find(*body, "replenish_amount"); given && given->is_null())
+    fields.refuse("replenish_amount", "'replenish_amount' cannot be taken away. Give an amount, or "
+                                      "set 'auto_replenish' to false.");
   auto suspended = fields.boolean("is_suspended");
   auto reason = fields.text("reason", 1, reason_bytes_max);
   if (fields.problem())

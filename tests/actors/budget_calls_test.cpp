@@ -239,6 +239,7 @@ BOOST_AUTO_TEST_CASE(bad_terms_are_422_and_name_the_field) {
      "low_balance_threshold"},
     {endpoint::budget_patch, R"({"is_suspended":"yes"})", "is_suspended"},
     {endpoint::budget_patch, R"({"max_usd":"1.0000001"})", "max_usd"},
+    {endpoint::budget_patch, R"({"replenish_amount":null})", "replenish_amount"},
     {endpoint::budget_topup, R"({})", "amount"},
     {endpoint::budget_topup, R"({"amount":-1})", "amount"},
     {endpoint::budget_topup, R"({"amount_usd":0})", "amount_usd"},
