@@ -11,6 +11,7 @@ constexpr std::size_t name_bytes_max = 100;
 constexpr std::size_t external_id_bytes_max = 255;
 /// Metadata is the platform's own; it is stored and given back, so it is kept small.
 constexpr std::size_t metadata_bytes_max = 16u * 1024;
+constexpr auto kinds_text = "'type' must be platform, end_user, lifecycle_live or lifecycle_test.";
 /// The prefix of a key that lists may show: kind and the first digits of its id.
 constexpr std::size_t shown_digits = 4;
 
@@ -139,7 +140,7 @@ void key_create(call_self self) {
   auto type = fields.text("type", 1, 32).value_or(user ? "end_user" : "platform");
   auto kind = key_kind_from(type);
   if (!kind)
-    fields.refuse("type", "'type' must be platform, end_user, lifecycle_live or lifecycle_test.");
+    fields.refuse("type", kinds_text);
   else if ((*kind == key_kind::end_user) != user.has_value())
     fields.refuse("end_user_id",
                   "'end_user_id' is required for, and only for, keys of type end_user.");
@@ -173,8 +174,12 @@ void key_create(call_self self) {
 }
 
 void key_list(call_self self) {
-  self->state.answer_page("key/list", {store_value::text(self->state.query_field("type")),
-                                       store_value::text(self->state.query_field("end_user_id"))});
+  auto& state = self->state;
+  auto type = state.query_field("type");
+  if (type && !key_kind_from(*type))
+    return state.fail(make_problem(errc::invalid_field, kinds_text, "type"));
+  state.answer_page("key/list",
+                    {store_value::text(type), store_value::text(state.query_field("end_user_id"))});
 }
 
 void key_revoke(call_self self) {

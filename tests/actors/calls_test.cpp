@@ -316,6 +316,16 @@ BOOST_AUTO_TEST_CASE(an_id_that_is_none_is_422_and_named) {
   BOOST_TEST(db->count("log/list") == 0u);
 }
 
+BOOST_AUTO_TEST_CASE(keys_are_listed_by_a_type_that_there_is) {
+  db->answer("key/list", {{"data", "[]"}, {"total", "0"}});
+  BOOST_TEST(ask_api(endpoint::key_list, platform_key, {}, {}, "type=end_user")->status == 200);
+  BOOST_TEST(db->only("key/list").values.at(2).data == "end_user");
+  for (auto* bad : {"type=zzz", "type="})
+    BOOST_TEST(
+      ask_api(endpoint::key_list, platform_key, {}, {}, bad)->text("/error/param") == "type", bad);
+  BOOST_TEST(db->count("key/list") == 1u);
+}
+
 BOOST_AUTO_TEST_CASE(bad_bodies_are_422_and_name_the_field) {
   const refused_case table[]{
     {endpoint::platform_patch, R"({"name":""})", "name"},
