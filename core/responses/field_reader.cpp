@@ -69,6 +69,8 @@ void field_reader::read(std::string_view key, std::optional<std::int64_t>& into,
   auto n = x->to_number<std::int64_t>(ec);
   if (!ec && n >= low && n <= high)
     into = n;
+  else if (low == high)
+    complain(key, fmt::format("Only {} is supported.", low));
   else
     complain(key, fmt::format("A whole number from {} to {} is expected.", low, high));
 }

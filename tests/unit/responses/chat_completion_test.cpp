@@ -60,6 +60,10 @@ BOOST_AUTO_TEST_CASE(mcp_tools_are_refused_here) {
     == "tools[1].type");
 }
 
+BOOST_AUTO_TEST_CASE(a_second_choice_is_not_supported) {
+  BOOST_TEST(message_of(parse(with(R"("n":2)")).error()) == "Only 1 is supported.");
+}
+
 BOOST_AUTO_TEST_CASE(bad_fields_are_named) {
   const std::pair<std::string_view, std::string_view> cases[] = {
     {R"("stream":"yes")", "stream"},
