@@ -36,19 +36,28 @@ store_value read_default_limits(const json::object& given, field_reader& outer) 
                                                         {"rpd_limit", number(limits.rpd)}}));
 }
 
+/// A percentage has the form of an amount; 20 percent are 200,000 ppm, and there is nothing below
+/// one ppm.
+store_value read_markup(field_reader& fields, const json::object& given) {
+  auto* x = find(given, "markup_percentage");
+  if (!x || x->is_null())
+    return store_value::null();
+  auto percent = usd_from_json(*x);
+  if (percent && percent->value >= 0 && *percent <= markup_percent_max && percent->value % 100 == 0)
+    return store_value::integer(percent->value / 100);
+  fields.refuse("markup_percentage",
+                "'markup_percentage' must be a percentage from 0 to 1000 with at most four "
+                "decimals.");
+  return store_value::null();
+}
+
 settings_fields read_settings(field_reader& outer) {
   settings_fields x;
   auto* object = outer.object("settings");
   if (!object)
     return x;
   field_reader fields{*object};
-  // A percentage has the form of an amount; 20 percent are 200,000 ppm, and there is nothing below
-  // one ppm.
-  if (auto percent = fields.usd("markup_percentage", {0}, markup_percent_max)) {
-    x.markup_ppm = store_value::integer(percent->value / 100);
-    if (percent->value % 100 != 0)
-      fields.refuse("markup_percentage", "'markup_percentage' must have at most four decimals.");
-  }
+  x.markup_ppm = read_markup(fields, *object);
   if (auto strict = fields.boolean("strict"))
     x.strict = store_value::boolean(*strict);
   if (auto free_calls = fields.integer("free_calls_per_month", -1, 1'000'000'000))
