@@ -166,13 +166,16 @@ void call_state::answer_data(std::string statement, std::vector<store_value> val
   });
 }
 
-void call_state::answer_page(std::string statement, std::vector<store_value> values) {
+void call_state::answer_page(std::string statement, std::vector<store_value> values,
+                             caf::error nothing) {
   auto wanted = page();
   if (!wanted)
     return;
   values.insert(values.begin(),
                 {store_value::integer(wanted->page), store_value::integer(wanted->limit)});
-  run(std::move(statement), std::move(values), [this, wanted](store_rows& rows) {
+  run(std::move(statement), std::move(values), [this, wanted, nothing](store_rows& rows) {
+    if (rows.empty() && nothing)
+      return fail(nothing);
     store_row row{rows, 0};
     auto data = rows.empty() ? std::string{"[]"} : row.text("data");
     auto total = rows.empty() ? 0 : row.integer("total");

@@ -73,8 +73,8 @@ struct call_state {
   void answer_data(std::string statement, std::vector<store_value> values);
 
   /// Runs a list statement ("data", "total"; page and limit are put before `values`):
-  /// {data,total,page,limit} (I34).
-  void answer_page(std::string statement, std::vector<store_value> values);
+  /// {data,total,page,limit} (I34). Without a row `nothing`, or else an empty page.
+  void answer_page(std::string statement, std::vector<store_value> values, caf::error nothing = {});
 
   call_actor::pointer self;
   node_parts parts;

@@ -247,7 +247,7 @@ void budget_debit(call_self self) { move(self, "budget/debit"); }
 
 void budget_transactions(call_self self) {
   self->state.answer_page("budget/transactions",
-                          {store_value::text(self->state.path_field("end_user_id"))});
+                          {store_value::text(self->state.path_field("end_user_id"))}, no_budget());
 }
 
 } // namespace callboard::calls

@@ -214,6 +214,10 @@ BOOST_AUTO_TEST_CASE(a_budget_is_made_for_a_user_that_exists) {
   BOOST_TEST(reply->text("/error/message") == "There is no such end user.");
 }
 
+BOOST_AUTO_TEST_CASE(what_has_no_budget_has_no_ledger) {
+  check({endpoint::budget_transactions, "", "budget/transactions", {}, {}, 404, "not_found"});
+}
+
 BOOST_AUTO_TEST_CASE(users_without_a_budget_are_told_what_limits_them) {
   db->answer_empty("budget/show");
   const std::pair<std::optional<std::string>, const char*> table[]{

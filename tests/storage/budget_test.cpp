@@ -6,6 +6,22 @@ using namespace callboard::test;
 
 BOOST_FIXTURE_TEST_SUITE(budget_test, wallet_fixture)
 
+BOOST_AUTO_TEST_CASE(a_ledger_is_of_a_budget_and_may_have_no_row_on_a_page) {
+  auto user = end_user(tenant, "u");
+  auto page_of = [this](const std::string& who, int page) {
+    return run({tenant,
+                "budget/transactions",
+                {store_value::integer(page), store_value::integer(20), store_value::text(who)}});
+  };
+  BOOST_TEST(page_of(uuid4(), 1).empty());
+  BOOST_TEST(page_of(user.value, 1).empty()); // no budget yet
+  budget(user, 1000, "monthly");
+  auto beyond = page_of(user.value, 2);
+  BOOST_REQUIRE(!beyond.empty());
+  BOOST_TEST(store_row(beyond, 0).text("data") == "[]");
+  BOOST_TEST(store_row(beyond, 0).integer("total") == 1);
+}
+
 BOOST_AUTO_TEST_CASE(a_slot_and_a_budget_go_back_to_the_window_that_gave_them) {
   topup(tenant, 1000);
   auto user = end_user(tenant, "u");

@@ -75,7 +75,9 @@ class Budgets(BudgetTest):
         self.assert_status(self.user.api("GET", "/v1/me/budget"), 404, "not_found")
         for path in ("/topup", "/debit"):
             self.assert_status(self.call("POST", path, {"amount": 1}), 404, "not_found")
+        self.assert_status(self.call("GET", "/transactions"), 404, "not_found")
         stranger = f"/end-users/{uuid.uuid4()}/budget"
+        self.assert_status(self.platform.call("GET", stranger + "/transactions"), 404, "not_found")
         self.assert_status(self.platform.call("POST", stranger, {"max_usd": 1}), 404, "not_found")
 
     def test_only_the_platform_changes_a_budget(self):

@@ -1,4 +1,4 @@
--- [tenant] Lists the moves of a user's budget, newest first.
+-- [tenant] Lists the moves of a user's budget, newest first. No row: no budget.
 -- $1 page from 1
 -- $2 limit
 -- $3 end_user uuid
@@ -12,3 +12,4 @@ SELECT coalesce(jsonb_agg(item ORDER BY id DESC), '[]')::text AS data,
   (SELECT count(*) FROM budget_transaction
    WHERE platform_id = tenant() AND end_user_id = $3::uuid) AS total
 FROM page
+HAVING EXISTS (SELECT FROM budget WHERE platform_id = tenant() AND end_user_id = $3::uuid)
