@@ -1,6 +1,8 @@
 #include "core/base/fields.hpp"
 
+#include <algorithm>
 #include <charconv>
+#include <chrono>
 
 #include <fmt/format.h>
 
@@ -9,20 +11,54 @@
 namespace callboard {
 namespace {
 
-/// "2026-04-12T10:30:00Z", with a fraction or an offset if need be.
-bool looks_like_time(std::string_view x) {
+/// Whether the text has the form, in which a 'd' is any digit.
+bool has_form(std::string_view x, std::string_view form) {
+  return std::equal(x.begin(), x.end(), form.begin(), form.end(), [](char given, char wanted) {
+    return wanted == 'd' ? given >= '0' && given <= '9' : given == wanted;
+  });
+}
+
+/// @pre digits, at most four
+int number_of(std::string_view digits) {
+  int value = 0;
+  std::from_chars(digits.data(), digits.data() + digits.size(), value);
+  return value;
+}
+
+/// "Z", "+02:00"; the colon and the minutes may be left out. PostgreSQL knows no zone beyond 15:59.
+bool is_zone(std::string_view x) {
+  if (x == "Z")
+    return true;
+  if (!x.starts_with('+') && !x.starts_with('-'))
+    return false;
+  x.remove_prefix(1);
+  if (!has_form(x, "dd:dd") && !has_form(x, "dddd") && !has_form(x, "dd"))
+    return false;
+  return number_of(x.substr(0, 2)) <= 15
+         && (x.size() == 2 || number_of(x.substr(x.size() - 2)) < 60);
+}
+
+/// "2026-04-12T10:30:00Z", with a fraction or an offset if need be, of a day that there is. A
+/// second 60 is a leap second, which PostgreSQL takes without a fraction.
+bool is_time(std::string_view x) {
   static constexpr std::string_view form = "dddd-dd-ddTdd:dd:dd";
-  if (x.size() <= form.size() || x.size() > 40)
+  if (!has_form(x.substr(0, form.size()), form))
     return false;
-  for (std::size_t i = 0; i < form.size(); ++i) {
-    bool digit = x[i] >= '0' && x[i] <= '9';
-    if (form[i] == 'd' ? !digit : x[i] != form[i])
-      return false;
-  }
+  auto part = [&](std::size_t at) { return number_of(x.substr(at, 2)); };
+  std::chrono::year_month_day date{std::chrono::year{number_of(x.substr(0, 4))},
+                                   std::chrono::month{static_cast<unsigned>(part(5))},
+                                   std::chrono::day{static_cast<unsigned>(part(8))}};
+  if (date.year() < std::chrono::year{1} || !date.ok() || part(11) > 23 || part(14) > 59
+      || part(17) > 60)
+    return false;
   auto rest = x.substr(form.size());
-  if (rest.find_first_not_of("0123456789.:+-Z") != std::string_view::npos)
-    return false;
-  return rest.ends_with('Z') || rest.find_first_of("+-") != std::string_view::npos;
+  if (rest.starts_with('.')) {
+    auto end = rest.find_first_not_of("0123456789", 1);
+    if (end == 1 || end == std::string_view::npos || part(17) == 60)
+      return false;
+    rest.remove_prefix(end);
+  }
+  return is_zone(rest);
 }
 
 result<std::int64_t> read_number(const std::optional<std::string>& text, const char* name,
@@ -148,7 +184,7 @@ field_reader::text_list(std::string_view name, std::size_t count_max, std::size_
 
 std::optional<std::string> field_reader::time(std::string_view name) {
   auto x = text(name, 1, 40);
-  if (x && !looks_like_time(*x)) {
+  if (x && !is_time(*x)) {
     refuse(name, fmt::format("'{}' must be a time such as 2026-04-12T10:30:00Z.", name));
     return std::nullopt;
   }

@@ -38,7 +38,7 @@ public:
   std::optional<std::vector<std::string>> text_list(std::string_view name, std::size_t count_max,
                                                     std::size_t max);
 
-  /// An RFC 3339 time with zone, as its text; only its form is checked.
+  /// An RFC 3339 time with zone, as its text, which PostgreSQL takes.
   std::optional<std::string> time(std::string_view name);
 
   /// Notes a problem found outside.

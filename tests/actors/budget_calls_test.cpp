@@ -262,7 +262,8 @@ BOOST_AUTO_TEST_CASE(bad_terms_are_422_and_name_the_field) {
      "subscribed_events"},
     {endpoint::webhook_patch, R"({"active":1})", "active"},
     {endpoint::webhook_replay_since, R"({})", "since"},
-    {endpoint::webhook_replay_since, R"({"since":"yesterday"})", "since"}};
+    {endpoint::webhook_replay_since, R"({"since":"yesterday"})", "since"},
+    {endpoint::webhook_replay_since, R"({"since":"2026-02-30T00:00:00Z"})", "since"}};
   for (auto& [target, body, param] : table) {
     auto reply = ask_api(target, platform_key, body);
     BOOST_TEST(reply->status == 422, body);

@@ -361,6 +361,7 @@ BOOST_AUTO_TEST_CASE(bad_bodies_are_422_and_name_the_field) {
     {endpoint::key_create, R"({"type":"end_user"})", "end_user_id"},
     {endpoint::key_create, R"({"type":"platform","end_user_id":"u"})", "end_user_id"},
     {endpoint::key_create, R"({"expires_at":"soon"})", "expires_at"},
+    {endpoint::key_create, R"({"expires_at":"2026-13-45T00:00:00Z"})", "expires_at"},
     {endpoint::app_activate, R"({})", "app_slug"},
     {endpoint::app_activate, R"({"app_slug":"nope"})", "app_slug"},
     {endpoint::app_activate, R"({"app_slug":"github"})", "oauth_client_id"},
