@@ -9,6 +9,7 @@
 #include "core/base/error_body.hpp"
 #include "core/base/idempotency.hpp"
 #include "core/base/limits.hpp"
+#include "core/connectors/utf8.hpp"
 #include "core/mcp/json_rpc.hpp"
 
 namespace callboard {
@@ -38,7 +39,17 @@ bool is_operator(const call_state& state) {
   return !hash.empty() && equal_in_constant_time(to_hex(sha256(state.presented_key)), hash);
 }
 
-/// For the management API. PostgreSQL would find out as well, but not in which field.
+/// PostgreSQL would find out as well, but not in which field. A name that is no text is of no field
+/// that we know.
+caf::error refuse_bytes(const call_state& state) {
+  for (auto& [name, value] : state.query_fields)
+    if (connectors::is_text(name) && !connectors::is_text(value))
+      return make_problem(errc::invalid_field,
+                          "'" + name + "' must be text in UTF-8 without zero characters.", name);
+  return {};
+}
+
+/// For the management API, likewise.
 caf::error refuse_ids(const call_state& state) {
   for (auto* field : {"end_user_id", "webhook_id", "delivery_id"}) {
     auto given = find_field(state.call->path_fields, field);
@@ -57,6 +68,8 @@ void authorized(call_self self, const call_rule& rule) {
   // Another platform's id and one that does not exist look the same (I9, C38).
   if (owner && *owner != state.who.platform.value)
     return state.fail(make_problem(errc::forbidden, "This key does not belong to that platform."));
+  if (auto problem = rule.speaks_rpc ? caf::error{} : refuse_bytes(state))
+    return state.fail(problem);
   if (auto problem = owner ? refuse_ids(state) : caf::error{})
     return state.fail(problem);
   // A tool call is repeated by the key within its message (actors/tool_call.hpp).

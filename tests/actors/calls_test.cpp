@@ -347,6 +347,23 @@ BOOST_AUTO_TEST_CASE(keys_are_listed_by_a_type_that_there_is) {
   BOOST_TEST(db->count("key/list") == 1u);
 }
 
+BOOST_AUTO_TEST_CASE(query_fields_that_are_no_text_are_422_and_named) {
+  const std::tuple<endpoint, std::string, const char*, const char*> table[]{
+    {endpoint::logs_list, platform_key, "model=%ff", "model"},
+    {endpoint::logs_list, platform_key, "page=1&model=a%00b", "model"},
+    {endpoint::end_user_list, platform_key, "external_id=%ff", "external_id"},
+    {endpoint::oauth_authorize, user_key, "app=%c0%80", "app"}};
+  for (auto& [target, key, query, param] : table) {
+    auto reply = ask_api(target, key, {}, {}, query);
+    BOOST_TEST(reply->status == 422, query);
+    BOOST_TEST(reply->text("/error/param") == param, query);
+  }
+  BOOST_TEST(db->count("log/list") + db->count("end_user/list") + db->count("app/find") == 0u);
+  db->answer("log/list", {{"data", "[]"}, {"total", "0"}});
+  BOOST_TEST(ask_api(endpoint::logs_list, platform_key, {}, {}, "model=%c3%a9&%ff=%ff")->status
+             == 200);
+}
+
 BOOST_AUTO_TEST_CASE(bad_bodies_are_422_and_name_the_field) {
   const refused_case table[]{
     {endpoint::platform_patch, R"({"name":""})", "name"},
