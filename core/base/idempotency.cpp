@@ -27,6 +27,10 @@ result<std::optional<std::string>> key_of(const http_headers& headers) {
   auto field = find_header(headers, header);
   if (!field)
     return std::optional<std::string>{};
+  auto is_one = [](const http_header& x) { return iequals(x.name, header); };
+  if (std::count_if(headers.begin(), headers.end(), is_one) > 1)
+    return make_problem(errc::invalid_field, "Give one Idempotency-Key, not several.",
+                        std::string{header});
   return checked(trim(*field));
 }
 

@@ -37,6 +37,13 @@ BOOST_AUTO_TEST_CASE(keys_that_cannot_be_kept_are_refused_by_name) {
     idempotency::key_of(http_headers{{"Idempotency-Key", std::string(255, 'x')}}).operator bool());
 }
 
+BOOST_AUTO_TEST_CASE(two_keys_of_one_request_are_refused) {
+  http_headers headers{{"Idempotency-Key", "a"}, {"idempotency-key", "a"}};
+  BOOST_TEST((code_of(idempotency::key_of(headers).error()) == errc::invalid_field));
+  json::object meta{{"io.callboard/idempotencyKey", "inner"}};
+  BOOST_TEST(**idempotency::key_of(meta, headers) == "inner");
+}
+
 BOOST_AUTO_TEST_CASE(the_key_of_a_message_outranks_the_header) {
   http_headers headers{{"Idempotency-Key", "outer"}};
   json::object meta{{"io.callboard/idempotencyKey", "inner"}};
