@@ -75,6 +75,14 @@ std::optional<log_entry> read_log(const json::object& row) {
   return log;
 }
 
+std::optional<ended_hold> read_rest_of(const json::object& row) {
+  const auto* x = find_object(row, "rest_of");
+  if (!x)
+    return std::nullopt;
+  return ended_hold{money_of(*x, "held"), money_of(*x, "settled"), flag_of(*x, "free"),
+                    flag_of(*x, "strict")};
+}
+
 /// The turns that a loop may have, out of the cap of its row: with an idempotency key that counts
 /// every try.
 std::int64_t turns_max_of(std::int64_t cap) {
@@ -117,6 +125,7 @@ result<booking> read_booking(const json::object& row) {
   x.expires_at = text_of(row, "expires_at");
   x.resolved_at = text_of(row, "resolved_at");
   x.late = flag_of(row, "late");
+  x.rest_of = read_rest_of(row);
   x.prices = read_prices(row);
   x.price = read_price(row);
   x.block = text_of(row, "block_id");

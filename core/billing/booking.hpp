@@ -64,6 +64,15 @@ struct log_entry {
   std::string error_message;
 };
 
+/// The hold that others had ended before the end of its work was told.
+struct ended_hold {
+  micro_usd held;
+  /// What it was charged then.
+  micro_usd settled;
+  bool free = false;
+  bool strict = false;
+};
+
 /// One hold of a request with everything that was booked for it: a row of `request/explain`.
 struct booking {
   hold_id id;
@@ -104,6 +113,8 @@ struct booking {
   std::optional<tool_price_version> price;
   /// The block that a tool call was admitted from in memory, or empty.
   std::string block;
+  /// This is only the rest of a cost: what was told when that hold had been ended.
+  std::optional<ended_hold> rest_of;
   std::optional<free_call> free_slot;
   std::optional<budget_use> budget;
   std::optional<ledger_entry> ledger;

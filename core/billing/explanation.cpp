@@ -50,6 +50,15 @@ micro_usd charge_for(const explained_step& x, micro_usd cost) {
   return std::min(cost, booked.held);
 }
 
+/// The same for the rest of a cost whose hold had been ended before. In strict mode the wallet's
+/// balance decided as well, which no row keeps: any part of it.
+micro_usd charge_for_rest(const booking& booked, micro_usd rest) {
+  const auto& before = *booked.rest_of;
+  if (before.strict && !before.free)
+    rest = std::min(rest, std::max(before.held - before.settled, micro_usd{}));
+  return booked.strict ? std::min(rest, booked.settled) : rest;
+}
+
 void check_amount(explained_step& x) {
   const auto& booked = x.booked;
   if (booked.status != 'S') {
@@ -61,11 +70,12 @@ void check_amount(explained_step& x) {
   x.cost = cost_of_step(x);
   if (!x.cost)
     return;
-  x.expected = charge_for(x, *x.cost);
+  const auto rest = booked.rest_of ? *x.cost - booked.rest_of->settled : *x.cost;
+  x.expected = booked.rest_of ? charge_for_rest(booked, rest) : charge_for(x, rest);
   if (*x.expected != booked.settled)
     x.alarms.push_back(fmt::format("It should have been charged {}, but {} was charged.",
                                    format_usd(*x.expected), format_usd(booked.settled)));
-  const auto above = std::max(*x.cost - booked.held, micro_usd{});
+  const auto above = std::max(rest - booked.held, micro_usd{});
   if (!booked.free && above != booked.overage)
     x.alarms.push_back(fmt::format("Its cost was {} above the hold, but the hold says {}.",
                                    format_usd(above), format_usd(booked.overage)));
@@ -153,7 +163,8 @@ bool comes_before(const explained_step& a, const explained_step& b) {
 } // namespace
 
 bool explained_step::swept() const {
-  return booked.status == 'S' && booked.checkpoint && booked.log && booked.log->status == "expired";
+  return booked.status == 'S' && booked.checkpoint && booked.log
+         && (booked.log->status == "expired" || booked.log->status == "interrupted");
 }
 
 micro_usd explained_request::charged() const {

@@ -74,8 +74,26 @@ std::string head_of(const explained_step& x) {
   return fmt::format("{}  {}: {}", booked.created_at, what, end_text(x));
 }
 
+/// Of work whose end was told when others had ended its hold.
+void tell_rest(const booking& booked, std::vector<std::string>& lines) {
+  const auto& before = *booked.rest_of;
+  if (before.free)
+    lines.push_back("It was a free call that had been given up when its end was told; others had "
+                    "its slot by then, so it is paid.");
+  else
+    lines.push_back(
+      fmt::format("Its hold of {} had been given up at {} when its end was told; this "
+                  "is the rest of its cost.",
+                  format_usd(before.held), format_usd(before.settled)));
+  if (booked.settled < booked.overage)
+    lines.push_back(fmt::format("{} of {} were charged; strict mode, so the rest was absorbed.",
+                                format_usd(booked.settled), format_usd(booked.overage)));
+}
+
 void tell_overage(const explained_step& x, std::vector<std::string>& lines) {
   const auto& booked = x.booked;
+  if (booked.rest_of)
+    return tell_rest(booked, lines);
   if (booked.overage == micro_usd{} || booked.free || !booked.block.empty())
     return;
   const auto absorbed = booked.held + booked.overage - booked.settled;
@@ -153,7 +171,7 @@ void tell_settled_call(const explained_step& x, std::vector<std::string>& lines)
 void tell_swept(const explained_step& x, std::vector<std::string>& lines) {
   const auto& booked = x.booked;
   lines.push_back(fmt::format("Nobody reported its end by {}; {} had been noted as used so far, "
-                              "and the sweeper charged that.",
+                              "and that was charged.",
                               booked.expires_at, format_usd(*booked.checkpoint)));
   tell_overage(x, lines);
   if (booked.settled < booked.held)

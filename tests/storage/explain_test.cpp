@@ -270,6 +270,34 @@ BOOST_AUTO_TEST_CASE(how_often_the_provider_was_asked_again_is_kept) {
   BOOST_TEST(resends("paid") == 0);
 }
 
+BOOST_AUTO_TEST_CASE(what_came_late_contradicts_nothing) {
+  topup(tenant, 9000);
+  ask call;
+  call.kind = "mcp";
+  call.amount = 1000;
+  auto come_late = [&](const char* request) {
+    call.hold = uuid4();
+    auto hold = place(request, call, global_price());
+    resolve(hold, "E", 0);
+    return hold;
+  };
+  resolve(come_late("plain"), "S", 1000);
+  settings("strict_mode = true");
+  resolve(come_late("strict"), "S", 1000);
+  call.free_calls = 1;
+  auto was_free = come_late("free");
+  call.hold = uuid4();
+  resolve(place("other", call, global_price()), "S", 0); // takes the slot
+  resolve(was_free, "S", 0);
+  for (auto* request : {"plain", "strict", "free"}) {
+    auto all = explained(request);
+    BOOST_TEST(all.alarms() == 0u, request);
+    const auto& late = all.requests.back().steps.back().booked;
+    BOOST_TEST(late.rest_of.has_value(), request);
+    BOOST_TEST(late.settled.value == 1000, request);
+  }
+}
+
 BOOST_AUTO_TEST_CASE(what_the_sweeper_ended_is_told_apart) {
   topup(tenant, 9000);
   ask x;

@@ -31,6 +31,9 @@ SELECT (jsonb_build_object('id', f.id, 'platform_id', f.platform_id, 'platform',
     'resolved_at', iso_utc(f.resolved_at), 'late', f.expires_at < clock_timestamp(),
     'prices', f.prices, 'block_id', f.block_id)
   || jsonb_build_object(
+    'rest_of', (SELECT jsonb_build_object('held', o.amount, 'settled', coalesce(o.settled, 0),
+        'free', o.free, 'strict', o.strict_mode) FROM hold o WHERE o.platform_id = f.platform_id
+      AND o.request_id = f.request_id AND md5('late/' || o.id)::uuid = f.id),
     'price', CASE WHEN t.id IS NOT NULL THEN jsonb_build_object('scope', t.scope, 'name', t.name,
       'version', t.version, 'price', t.price) END,
     'free_call', CASE WHEN f.free THEN jsonb_build_object('month', to_char(f.win, 'YYYY-MM'),

@@ -263,8 +263,7 @@ BOOST_AUTO_TEST_CASE(an_expired_hold_is_released_or_charged_at_its_checkpoint) {
   settle(x, 300, 4'999'700);
   x.log->status = "expired";
   text = story(x);
-  BOOST_TEST(says(text, "0.000300 had been noted as used so far, and the sweeper charged that"),
-             text);
+  BOOST_TEST(says(text, "0.000300 had been noted as used so far, and that was charged"), text);
   BOOST_TEST(says(text, "0.000800 were held before; 0.000500 went back."), text);
   x.settled = {301};
   x.ledger->amount = {-301};
@@ -339,6 +338,39 @@ BOOST_AUTO_TEST_CASE(the_same_loop_id_of_another_platform_is_another_request) {
   theirs.platform = {"33333333-3333-4333-8333-333333333333"};
   const auto all = told({mine, theirs});
   BOOST_TEST(all.requests.size() == 2u);
+}
+
+BOOST_AUTO_TEST_CASE(the_rest_of_a_cost_is_computed_from_what_its_hold_was_charged) {
+  // The cost of turn() is 625.
+  struct rest_case {
+    ended_hold before;
+    bool strict_now;
+    std::int64_t charged;
+    std::size_t alarms;
+  };
+  const rest_case cases[]{
+    {{{700}, {}, false, false}, false, 625, 0},   // expired
+    {{{700}, {}, false, false}, false, 600, 1},   // less than its cost
+    {{{100}, {40}, false, false}, false, 585, 0}, // settled at its checkpoint
+    {{{100}, {40}, false, true}, false, 60, 0},   // strict when it was admitted
+    {{{100}, {100}, false, true}, false, 0, 0},   // and used up by its checkpoint
+    {{{100}, {40}, false, true}, false, 585, 1},  // charged above its hold
+    {{{700}, {}, false, false}, true, 13, 0},     // strict now, with 13 in the wallet
+    {{{700}, {}, false, false}, true, 626, 1},
+  };
+  for (const auto& x : cases) {
+    auto late = turn(1, 0, x.charged);
+    late.rest_of = x.before;
+    late.strict = x.strict_now;
+    late.overage = {625 - x.before.settled.value};
+    auto text = story(late, x.alarms);
+    BOOST_TEST(says(text, "this is the rest of its cost"), text);
+  }
+  auto call = paid_call("global", "", 1);
+  call.held = {};
+  call.overage = {1000};
+  call.rest_of = ended_hold{{}, {}, true, true};
+  BOOST_TEST(says(story(call), "others had its slot by then, so it is paid"));
 }
 
 BOOST_AUTO_TEST_CASE(what_is_cut_off_is_said) {
