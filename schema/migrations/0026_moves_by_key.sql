@@ -33,7 +33,8 @@ BEGIN
   body := budget_json(b) || jsonb_build_object('transaction', budget_transaction_json(x));
 END $$;
 
--- As before, with one code more: mismatch.
+-- As before, with one code more: mismatch. And money that calls under way hold, or that lies ready for
+-- calls to come, is no reason to replenish.
 CREATE OR REPLACE FUNCTION budget_debit(t uuid, u uuid, amt bigint, why text, meta jsonb, op uuid,
   who text, OUT code text, OUT body jsonb, OUT remaining bigint, OUT resets_at timestamptz)
 LANGUAGE plpgsql AS $$
@@ -49,7 +50,7 @@ BEGIN
   remaining := w.lim - w.reserved - w.spent;
   IF amt > remaining THEN
     times := (amt - remaining + b.replenish_amount - 1) / b.replenish_amount;
-    IF NOT (b.auto_replenish AND times <= 10) THEN
+    IF amt <= w.lim - w.spent OR NOT (b.auto_replenish AND times <= 10) THEN
       code := CASE WHEN amt > w.lim - w.spent THEN 'over_budget' ELSE 'held' END;
       SELECT r.resets_at INTO resets_at FROM budget_refusal(u) r;
       IF code = 'held' THEN

@@ -22,6 +22,35 @@ BOOST_AUTO_TEST_CASE(a_ledger_is_of_a_budget_and_may_have_no_row_on_a_page) {
   BOOST_TEST(store_row(beyond, 0).integer("total") == 1);
 }
 
+BOOST_AUTO_TEST_CASE(a_debit_replenishes_only_for_what_is_not_there) {
+  topup(tenant, 10'000);
+  auto user = end_user(tenant, "u");
+  run({tenant,
+       "budget/create",
+       {store_value::text(user.value), store_value::integer(1000), store_value::text("one_time"),
+        store_value::boolean(true), store_value::integer(500), store_value::null(),
+        store_value::text("test"), store_value::null()}});
+  auto debit = [&](std::int64_t amount) {
+    auto rows =
+      run({tenant,
+           "budget/debit",
+           {store_value::text(user.value), store_value::integer(amount), store_value::null(),
+            store_value::null(), store_value::null(), store_value::text("test")}});
+    return store_row(rows, 0).text("code");
+  };
+  auto limit = [&] { return database.cell("SELECT lim FROM budget_window"); };
+  auto block = uuid4();
+  BOOST_TEST(grow(block, 800, 100, user).amount == 800);
+  BOOST_TEST(debit(600) == "held"); // it lies ready for calls, and nothing is spent
+  BOOST_TEST(limit() == "1000");
+  resolve(block, "V", 0, nullptr);
+  BOOST_TEST(debit(600) == "ok");
+  BOOST_TEST(limit() == "400");
+  BOOST_TEST(debit(600) == "ok");
+  BOOST_TEST(limit() == "300");
+  verify();
+}
+
 BOOST_AUTO_TEST_CASE(a_slot_and_a_budget_go_back_to_the_window_that_gave_them) {
   topup(tenant, 1000);
   auto user = end_user(tenant, "u");
