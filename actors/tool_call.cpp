@@ -318,7 +318,7 @@ void tool_call_state::deliver(const connectors::outcome& seen, const receipt& pa
   result.text = seen.text;
   if (seen.structured)
     result.structured = json::serialize(*seen.structured);
-  result.free = hold && hold->free;
+  result.free = hold && hold->free && paid.charged.value == 0;
   result.repeated = repeated;
   result.paid = paid;
   result.waited = waits.total(self->clock().now());
