@@ -171,6 +171,19 @@ BOOST_AUTO_TEST_CASE(a_free_call_says_so) {
   BOOST_TEST(x.paid.charged.value == 0);
 }
 
+// Its end was told so late that others had its slot.
+BOOST_AUTO_TEST_CASE(a_call_that_was_free_at_first_and_is_paid_does_not_say_so) {
+  db->answer("wallet/reserve", {{"code", "free"}, {"free", "t"}, {"amount", "0"}, {"status", "P"}});
+  db->answer("wallet/resolve", {{"code", "late"},
+                                {"status", "S"},
+                                {"charged", "1500"},
+                                {"overage", "1500"},
+                                {"balance", "7"}});
+  auto x = unbox(run(read()));
+  BOOST_TEST(!x.free);
+  BOOST_TEST(x.paid.charged.value == 1500);
+}
+
 BOOST_AUTO_TEST_CASE(what_counts_as_a_call) {
   struct row {
     const char* name;
