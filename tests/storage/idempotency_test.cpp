@@ -376,9 +376,7 @@ BOOST_AUTO_TEST_CASE(in_strict_mode_a_late_cost_is_bounded_by_its_hold) {
   y.hold = uuid4();
   y.ttl_ms = -1000;
   reserve(y);
-  run({tenant,
-       "hold/checkpoint",
-       {text(y.hold), number(150), store_value::null(), store_value::null()}});
+  note_use(y.hold, 150);
   run({{}, "hold/sweep", {number(100)}});
   auto result = [&] {
     auto rows = run({tenant, "hold/result", {text(y.hold)}});
@@ -415,9 +413,7 @@ BOOST_AUTO_TEST_CASE(work_that_was_given_up_and_came_to_its_end_is_not_done_agai
   ask dead = late;
   dead.hold = uuid4();
   reserve(dead);
-  run({tenant,
-       "hold/checkpoint",
-       {text(dead.hold), number(40), store_value::null(), store_value::null()}});
+  note_use(dead.hold, 40);
   run({{}, "hold/sweep", {number(100)}});
   BOOST_TEST(reserve(dead).status == "S");
   BOOST_TEST(gave(dead.hold) == "- 40 t");
@@ -433,9 +429,7 @@ BOOST_AUTO_TEST_CASE(an_owner_that_is_alone_ends_what_its_dead_predecessor_held)
   ask told;
   reserve(silent);
   reserve(told);
-  run({tenant,
-       "hold/checkpoint",
-       {text(told.hold), number(40), store_value::null(), store_value::null()}});
+  note_use(told.hold, 40);
   auto acquire_as = [&](const char* node) {
     run({tenant, "wallet/acquire", {text(node), text(uuid4()), store_value::boolean(true)}});
   };

@@ -21,6 +21,24 @@ void until_it_waits(std::future<T>& x, const wallet_fixture& in) {
   }
 }
 
+/// A connection of its own, whose transaction stays open between two statements.
+class open_session {
+public:
+  explicit open_session(const wallet_fixture& in)
+      : connection_(std::move(*connection::open(in.database.conninfo()))) {}
+
+  /// The first cell that the statement gives, if any.
+  std::string tell(const std::string& text) {
+    statement what{"test", statement_scope::internal, text};
+    auto rows = connection_.exec(what, {}, std::chrono::seconds{5});
+    BOOST_REQUIRE(rows);
+    return rows->cells.empty() ? std::string{} : rows->cells.front();
+  }
+
+private:
+  connection connection_;
+};
+
 } // namespace
 
 BOOST_FIXTURE_TEST_SUITE(wallet_race_test, wallet_fixture)
@@ -82,19 +100,12 @@ BOOST_AUTO_TEST_CASE(parallel_calls_overshoot_by_one_at_most) {
 // Whoever looks at the balance before it has the lock would place a hold on money that is gone.
 BOOST_AUTO_TEST_CASE(an_admission_waits_for_the_one_before_it) {
   topup(tenant, 100);
-  auto first = connection::open(database.conninfo());
-  BOOST_REQUIRE(first);
-  auto tell = [&](const std::string& text) {
-    statement what{"test", statement_scope::internal, text};
-    auto rows = first->exec(what, {}, std::chrono::seconds{5});
-    BOOST_REQUIRE(rows);
-    return rows->cells.empty() ? std::string{} : rows->cells.front();
-  };
-  tell("BEGIN");
-  BOOST_TEST(tell("SELECT code FROM wallet_reserve('" + tenant.value + "', " + std::to_string(epoch)
-                  + ", '" + token + "', '" + uuid4()
-                  + "', 'x', 100, 60000, '{\"kind\": \"llm\", \"subject\": \"s\", "
-                    "\"request_id\": \"r\"}', 0)")
+  open_session first{*this};
+  first.tell("BEGIN");
+  BOOST_TEST(first.tell("SELECT code FROM wallet_reserve('" + tenant.value + "', "
+                        + std::to_string(epoch) + ", '" + token + "', '" + uuid4()
+                        + "', 'x', 100, 60000, '{\"kind\": \"llm\", \"subject\": \"s\", "
+                          "\"request_id\": \"r\"}', 0)")
              == "ok");
   auto second = std::async(std::launch::async, [&] {
     store mine{database.conninfo(), ring};
@@ -102,7 +113,7 @@ BOOST_AUTO_TEST_CASE(an_admission_waits_for_the_one_before_it) {
     return rows ? store_row(*rows, 0).text("code") : caf::to_string(rows.error());
   });
   until_it_waits(second, *this);
-  tell("COMMIT");
+  first.tell("COMMIT");
   BOOST_TEST(second.get() == "insufficient");
   verify();
 }
@@ -114,16 +125,11 @@ BOOST_AUTO_TEST_CASE(a_plain_batch_waits_for_a_budget_that_is_being_made_and_cou
   auto block = uuid4();
   grow(block, 100, 10);
   auto known = rules();
-  auto first = connection::open(database.conninfo());
-  BOOST_REQUIRE(first);
-  auto tell = [&](const std::string& text) {
-    statement what{"test", statement_scope::internal, text};
-    BOOST_REQUIRE(first->exec(what, {}, std::chrono::seconds{5}));
-  };
-  tell("BEGIN");
-  tell("SELECT set_config('callboard.tenant', '" + tenant.value + "', true)");
-  tell("INSERT INTO budget (end_user_id, max_amount, period) VALUES ('" + ann.value
-       + "', 500, 'monthly')");
+  open_session first{*this};
+  first.tell("BEGIN");
+  first.tell("SELECT set_config('callboard.tenant', '" + tenant.value + "', true)");
+  first.tell("INSERT INTO budget (end_user_id, max_amount, period) VALUES ('" + ann.value
+             + "', 500, 'monthly')");
   billing::tool_charge call{{uuid4()}, {block}, ann, "tool", {"req_1"}, {}, {10}};
   auto second = std::async(std::launch::async, [&] {
     store mine{database.conninfo(), ring};
@@ -131,7 +137,7 @@ BOOST_AUTO_TEST_CASE(a_plain_batch_waits_for_a_budget_that_is_being_made_and_cou
     return rows ? store_row(*rows, 0).text("booked") : caf::to_string(rows.error());
   });
   until_it_waits(second, *this);
-  tell("COMMIT");
+  first.tell("COMMIT");
   BOOST_TEST(second.get() == "1");
   BOOST_TEST(database.cell("SELECT spent FROM budget_window") == "10");
   verify();
@@ -147,20 +153,12 @@ BOOST_AUTO_TEST_CASE(a_note_that_comes_while_others_are_swept_saves_its_hold) {
   reserve(late);
   reserve(noted);
   auto note = [&](std::int64_t used, std::int64_t ttl_ms) {
-    run({tenant,
-         "hold/checkpoint",
-         {store_value::text(noted.hold), store_value::integer(used), store_value::null(),
-          store_value::integer(ttl_ms)}});
+    note_use(noted.hold, used, store_value::integer(ttl_ms));
   };
   note(10, -1000);
-  auto first = connection::open(database.conninfo());
-  BOOST_REQUIRE(first);
-  auto tell = [&](const std::string& text) {
-    statement what{"test", statement_scope::internal, text};
-    BOOST_REQUIRE(first->exec(what, {}, std::chrono::seconds{5}));
-  };
-  tell("BEGIN");
-  tell("SELECT FROM hold WHERE id = '" + late.hold + "' FOR UPDATE");
+  open_session first{*this};
+  first.tell("BEGIN");
+  first.tell("SELECT FROM hold WHERE id = '" + late.hold + "' FOR UPDATE");
   auto second = std::async(std::launch::async, [&] {
     store mine{database.conninfo(), ring};
     auto rows = mine.run({{}, "hold/sweep", {store_value::integer(100)}});
@@ -168,7 +166,7 @@ BOOST_AUTO_TEST_CASE(a_note_that_comes_while_others_are_swept_saves_its_hold) {
   });
   until_it_waits(second, *this);
   note(20, 60'000);
-  tell("COMMIT");
+  first.tell("COMMIT");
   BOOST_TEST(second.get() == 1u);
   BOOST_TEST(resolved(noted.hold, "S", 500) == "settled");
   BOOST_TEST(balance() == 500);

@@ -176,10 +176,7 @@ BOOST_AUTO_TEST_CASE(what_is_noted_on_a_hold_may_give_it_more_time) {
   x.ttl_ms = 60'000;
   reserve(x);
   auto left = [&](store_value ttl) {
-    run(
-      {tenant,
-       "hold/checkpoint",
-       {store_value::text(x.hold), store_value::integer(1), store_value::null(), std::move(ttl)}});
+    note_use(x.hold, 1, std::move(ttl));
     auto rows = run({tenant, "hold/find", {store_value::text(x.hold)}});
     return store_row(rows, 0).integer("expires_in_ms");
   };
@@ -411,10 +408,7 @@ BOOST_AUTO_TEST_CASE(the_sweeper_settles_checkpoints_and_releases_the_rest) {
        "hold/checkpoint",
        {store_value::text(used.hold), store_value::integer(40), store_value::text("ref"),
         store_value::null()}});
-  run({tenant,
-       "hold/checkpoint",
-       {store_value::text(used.hold), store_value::integer(30), store_value::null(),
-        store_value::null()}});
+  note_use(used.hold, 30);
   auto rows = run({{}, "hold/sweep", {store_value::integer(100)}});
   BOOST_TEST(rows.size() == 3u);
   BOOST_TEST(run({{}, "hold/sweep", {store_value::integer(100)}}).empty());
@@ -469,10 +463,7 @@ BOOST_AUTO_TEST_CASE(what_work_cost_beyond_its_checkpoint_is_booked_when_it_is_t
   ask used;
   used.ttl_ms = -1000;
   reserve(used);
-  run({tenant,
-       "hold/checkpoint",
-       {store_value::text(used.hold), store_value::integer(40), store_value::null(),
-        store_value::null()}});
+  note_use(used.hold, 40);
   BOOST_TEST(run({{}, "hold/sweep", {store_value::integer(100)}}).size() == 1u);
   BOOST_TEST(balance() == 960);
   BOOST_TEST(resolved(used.hold, "S", 30) == "already"); // less than what was charged
@@ -485,10 +476,7 @@ BOOST_AUTO_TEST_CASE(what_work_cost_beyond_its_checkpoint_is_booked_when_it_is_t
   ask whole;
   whole.hold = uuid4();
   reserve(whole);
-  run({tenant,
-       "hold/checkpoint",
-       {store_value::text(whole.hold), store_value::integer(20), store_value::null(),
-        store_value::null()}});
+  note_use(whole.hold, 20);
   BOOST_TEST(resolved(whole.hold, "S", 20) == "settled");
   BOOST_TEST(resolved(whole.hold, "S", 60) == "already");
   BOOST_TEST(balance() == 905);

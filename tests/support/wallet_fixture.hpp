@@ -84,6 +84,15 @@ struct wallet_fixture : store_fixture {
     return store_row(rows, 0).text("code");
   }
 
+  /// Notes what the work of a hold has used so far.
+  void note_use(const std::string& hold, std::int64_t used,
+                store_value ttl_ms = store_value::null()) {
+    run({tenant,
+         "hold/checkpoint",
+         {store_value::text(hold), store_value::integer(used), store_value::null(),
+          std::move(ttl_ms)}});
+  }
+
   std::int64_t balance() {
     auto rows = run({tenant, "wallet/show", {}});
     return store_row(rows, 0).integer("balance");
