@@ -24,7 +24,7 @@ struct sweeper_state {
 
   sweeper_actor::pointer self;
   node_parts parts;
-  /// Statements that have something left: a tick need not begin them again.
+  /// Statements that are not through: a tick need not begin them again.
   std::set<std::string> going_on;
 };
 
