@@ -9,11 +9,15 @@
 
 namespace callboard {
 
+/// CAF's work stealing, under a name of its own: its threads run actors without telling CAF's
+/// logger which one, see scheduler.cpp.
+struct unlogged_work_stealing final : caf::policy::work_stealing {};
+
 /// CAF's work-stealing scheduler with a clock for many requests (actors/request_clock.hpp). To be
 /// loaded by the configuration of an actor system.
-class scheduler final : public caf::scheduler::coordinator<caf::policy::work_stealing> {
+class scheduler final : public caf::scheduler::coordinator<unlogged_work_stealing> {
 public:
-  using super = caf::scheduler::coordinator<caf::policy::work_stealing>;
+  using super = caf::scheduler::coordinator<unlogged_work_stealing>;
 
   explicit scheduler(caf::actor_system& system);
 
@@ -32,3 +36,7 @@ private:
 };
 
 } // namespace callboard
+
+/// The loop of a scheduler's thread.
+template <>
+void caf::scheduler::worker<callboard::unlogged_work_stealing>::run();
