@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 
@@ -81,6 +82,9 @@ enum class endpoint : std::uint8_t {
   mcp_options,
   well_known,
 };
+
+/// The number of enumerators.
+inline constexpr std::size_t endpoint_count = static_cast<std::size_t>(endpoint::well_known) + 1;
 
 /// The enumerator's name, as metrics show it.
 std::string_view to_string(endpoint x);

@@ -43,7 +43,6 @@ public:
   }
 
 private:
-  static constexpr std::size_t endpoints = 64;
   static constexpr std::size_t classes = 6; // 0xx to 5xx
 
   prometheus::Counter& find(endpoint target, int status) {
@@ -52,7 +51,7 @@ private:
   }
 
   prometheus::Family<prometheus::Counter>& family_;
-  std::array<std::array<std::atomic<prometheus::Counter*>, classes>, endpoints> found_{};
+  std::array<std::array<std::atomic<prometheus::Counter*>, classes>, endpoint_count> found_{};
 };
 
 /// The counters of each app's tool calls, likewise.
