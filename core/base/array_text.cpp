@@ -1,5 +1,7 @@
 #include "core/base/array_text.hpp"
 
+#include <algorithm>
+
 namespace callboard {
 
 void array_text::separate() {
@@ -8,12 +10,17 @@ void array_text::separate() {
 }
 
 void array_text::add(std::string_view x) {
+  auto is_special = [](char c) { return c == '"' || c == '\\'; };
   separate();
   text_ += '"';
-  for (char c : x) {
-    if (c == '"' || c == '\\')
+  for (auto from = x.begin(); from != x.end();) {
+    auto to = std::find_if(from, x.end(), is_special);
+    text_.append(from, to);
+    if (to != x.end()) {
       text_ += '\\';
-    text_ += c;
+      text_ += *to++;
+    }
+    from = to;
   }
   text_ += '"';
 }
