@@ -8,8 +8,14 @@
 namespace callboard::mcp {
 namespace {
 
-constexpr std::string_view json_type = "application/json";
-constexpr std::string_view stream_type = "text/event-stream";
+/// A media type and the range of all of its kind.
+struct media_form {
+  std::string_view type;
+  std::string_view group;
+};
+
+constexpr media_form json_form{"application/json", "application/*"};
+constexpr media_form stream_form{"text/event-stream", "text/*"};
 /// A day; browsers cap it at two hours or so.
 constexpr std::string_view preflight_max_age = "86400";
 
@@ -26,7 +32,8 @@ bool is_zero(std::string_view quality) {
 }
 
 struct media_range {
-  std::string type;
+  /// A part of the field, in whatever case.
+  std::string_view type;
   bool refused = false;
 };
 
@@ -38,7 +45,7 @@ std::vector<media_range> media_ranges(const http_headers& headers) {
     std::string_view rest = field.value;
     while (!rest.empty()) {
       auto element = take(rest, ',');
-      media_range range{to_lower(take(element, ';')), false};
+      media_range range{take(element, ';'), false};
       while (!element.empty()) {
         auto parameter = take(element, ';');
         auto name = take(parameter, '=');
@@ -46,18 +53,17 @@ std::vector<media_range> media_ranges(const http_headers& headers) {
           range.refused = is_zero(trim(parameter));
       }
       if (!range.type.empty())
-        ranges.push_back(std::move(range));
+        ranges.push_back(range);
     }
   }
   return ranges;
 }
 
-/// Whether the most specific range that matches the type admits it.
-bool admits(const std::vector<media_range>& ranges, std::string_view type) {
-  auto group = std::string{type.substr(0, type.find('/'))} + "/*";
-  for (std::string_view wanted : {type, std::string_view{group}, std::string_view{"*/*"}}) {
+/// Whether the most specific range that matches the form admits it.
+bool admits(const std::vector<media_range>& ranges, const media_form& form) {
+  for (auto wanted : {form.type, form.group, std::string_view{"*/*"}}) {
     auto found = std::find_if(ranges.begin(), ranges.end(),
-                              [&](const media_range& x) { return x.type == wanted; });
+                              [&](const media_range& x) { return iequals(x.type, wanted); });
     if (found != ranges.end())
       return !found->refused;
   }
@@ -148,7 +154,7 @@ result<answer_forms> accepted_forms(const http_headers& headers) {
   auto ranges = media_ranges(headers);
   if (ranges.empty())
     return answer_forms{};
-  answer_forms forms{admits(ranges, json_type), admits(ranges, stream_type)};
+  answer_forms forms{admits(ranges, json_form), admits(ranges, stream_form)};
   if (!forms.json && !forms.event_stream)
     return make_problem(errc::not_acceptable,
                         "Accept must allow application/json or text/event-stream.", "Accept");
@@ -156,7 +162,7 @@ result<answer_forms> accepted_forms(const http_headers& headers) {
 }
 
 result<void> check_stream_accepted(const http_headers& headers) {
-  if (admits(media_ranges(headers), stream_type))
+  if (admits(media_ranges(headers), stream_form))
     return {};
   return make_problem(errc::not_acceptable, "Accept must allow text/event-stream.", "Accept");
 }
@@ -170,7 +176,7 @@ result<void> check_content_type(const http_headers& headers) {
   if (!value || count_fields(headers, "Content-Type") != 1)
     return refused();
   auto rest = *value;
-  if (!iequals(take(rest, ';'), json_type))
+  if (!iequals(take(rest, ';'), json_form.type))
     return refused();
   while (!rest.empty()) {
     auto parameter = take(rest, ';');

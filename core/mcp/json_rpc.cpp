@@ -67,6 +67,11 @@ std::optional<rpc_id> rpc_id::from(const json::value& x) {
   return rpc_id(json::value(x)); // braces would make an array of it
 }
 
+std::string rpc_id::key() const {
+  auto* number = value_.if_int64();
+  return number ? std::to_string(*number) : json::serialize(value_);
+}
+
 bool rpc_body::needs_answer() const {
   return std::any_of(messages.begin(), messages.end(), [](const rpc_message& x) {
     return std::holds_alternative<rpc_request>(x) || std::holds_alternative<rpc_fault>(x);

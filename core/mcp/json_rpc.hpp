@@ -43,7 +43,7 @@ public:
   const json::value& value() const { return value_; }
 
   /// The id as JSON text: tells 1 from "1"; a key for maps.
-  std::string key() const { return json::serialize(value_); }
+  std::string key() const;
 
   bool operator==(const rpc_id& other) const { return value_ == other.value_; }
 

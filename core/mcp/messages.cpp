@@ -18,30 +18,31 @@ json::string_view view(std::string_view x) { return {x.data(), x.size()}; }
 
 json::value text_of(std::string_view x) { return json::value(view(x)); }
 
-/// The object member, an empty object when absent or null, nothing when it is something else.
-std::optional<json::object> object_or_empty(const json::object& params, std::string_view name) {
-  auto* x = find(params, name);
+/// Takes the object member out of `params`: an empty object when absent or null, nothing when it is
+/// something else.
+std::optional<json::object> take_object(json::object& params, std::string_view name) {
+  auto* x = params.if_contains(view(name));
   if (!x || x->is_null())
     return json::object{};
   if (!x->is_object())
     return std::nullopt;
-  return x->get_object();
+  return std::move(x->get_object());
 }
 
 } // namespace
 
-result<initialize_params> parse_initialize(const json::object& params) {
+result<initialize_params> parse_initialize(json::object params) {
   initialize_params x;
   auto version = find_string(params, "protocolVersion");
   if (!version)
     return invalid("protocolVersion is missing or no text.", "protocolVersion");
   x.requested_version = std::move(*version);
   x.version = negotiate(x.requested_version);
-  auto capabilities = object_or_empty(params, "capabilities");
+  auto capabilities = take_object(params, "capabilities");
   if (!capabilities)
     return invalid("capabilities must be an object.", "capabilities");
   x.capabilities = std::move(*capabilities);
-  auto client = object_or_empty(params, "clientInfo");
+  auto client = take_object(params, "clientInfo");
   if (!client)
     return invalid("clientInfo must be an object.", "clientInfo");
   x.client_name = find_string(*client, "name").value_or("");
@@ -98,11 +99,11 @@ result<tool_call> parse_tool_call(json::object params) {
   if (!name || name->empty())
     return invalid("name is missing or no text.", "name");
   x.name = std::move(*name);
-  auto arguments = object_or_empty(params, "arguments");
+  auto arguments = take_object(params, "arguments");
   if (!arguments)
     return invalid("arguments must be an object.", "arguments");
   x.arguments = std::move(*arguments);
-  auto meta = object_or_empty(params, "_meta");
+  auto meta = take_object(params, "_meta");
   if (!meta)
     return invalid("_meta must be an object.", "_meta");
   x.meta = std::move(*meta);

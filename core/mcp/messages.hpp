@@ -46,7 +46,7 @@ struct initialize_params {
 
 /// Reads the params of `initialize`. protocolVersion is required; capabilities and clientInfo may
 /// be absent, but not of another type.
-result<initialize_params> parse_initialize(const json::object& params);
+result<initialize_params> parse_initialize(json::object params);
 
 /// Who we are.
 struct server_info {
