@@ -19,16 +19,16 @@ constexpr auto late_margin = std::chrono::milliseconds{500};
 
 } // namespace
 
-caf::result<hold_ticket> tenant_state::admit(const admission& what) {
+caf::result<hold_ticket> tenant_state::admit(admission what) {
   if (admissions.size() >= limits::lane_queue_max)
     return make_problem(errc::over_limit, "Too many requests of this platform are waiting.");
   auto promise = self->make_response_promise<hold_ticket>();
-  auto x =
-    std::make_shared<candidate>(candidate{what, admissions.add(promise), self->clock().now(), {}});
-  if (rates->is_ready_for(what))
+  auto x = std::make_shared<candidate>(
+    candidate{std::move(what), admissions.add(promise), self->clock().now(), {}});
+  if (rates->is_ready_for(x->what))
     count_then_admit(x);
   else
-    rates->learn(what, [this, x](const caf::error& problem) {
+    rates->learn(x->what, [this, x](const caf::error& problem) {
       if (problem)
         admissions.deliver(x->promise, problem);
       else
@@ -201,9 +201,9 @@ tenant_actor::behavior_type tenant(tenant_actor::stateful_pointer<tenant_state> 
     self->quit(msg.reason);
   });
   return {
-    [self](atom::admit, const admission& what) {
+    [self](atom::admit, admission& what) {
       self->state.seen.note("admit");
-      return self->state.admit(what);
+      return self->state.admit(std::move(what));
     },
     [self](atom::settle, const settlement& what) {
       self->state.seen.note("settle");

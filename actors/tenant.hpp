@@ -51,7 +51,7 @@ struct tenant_state {
     caf::actor_clock::time_point fresh_until{};
   };
 
-  caf::result<hold_ticket> admit(const admission& what);
+  caf::result<hold_ticket> admit(admission what);
   void count_then_admit(const candidate_ptr& x);
   void price_then_admit(const candidate_ptr& x);
   void admit_at(const candidate_ptr& x, const cached_price& price);
