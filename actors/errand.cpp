@@ -169,11 +169,10 @@ void errand_state::call_tool(const std::string& app) {
   if (!call)
     return fail(call.error());
   tool = self->spawn(tool_call, tool_call_args{args.parts});
-  tool_job job{what.who,  app,         call->name, json::serialize(call->arguments),
-               what.hold, what.request};
+  tool_job job{what.who, app, call->name, std::move(call->arguments), what.hold, what.request};
   job.keyed = what.keyed;
   job.is_request = true;
-  self->request(tool, limits::tool_call_timeout, atom::run_v, job)
+  self->request(tool, limits::tool_call_timeout, atom::run_v, std::move(job))
     .then(
       [this](const tool_result& result) {
         tool = tool_call_actor{};

@@ -120,14 +120,13 @@ void exchange_state::call_catalogue() {
   if (!repeat_key)
     return fail(repeat_key.error());
   tool = self->spawn(tool_call, tool_call_args{parts});
-  tool_job job{post->who, post->app,     call->name, json::serialize(call->arguments),
-               {},        post->call->id};
+  tool_job job{post->who, post->app, call->name, std::move(call->arguments), {}, post->call->id};
   if (*repeat_key) {
     job.hold = idempotency::hold_of_call(job.who, job.app, **repeat_key);
     job.keyed = true;
   }
   job.is_request = true;
-  self->request(tool, limits::tool_call_timeout, atom::run_v, job)
+  self->request(tool, limits::tool_call_timeout, atom::run_v, std::move(job))
     .then(
       [this](const tool_result& result) {
         tool = tool_call_actor{};

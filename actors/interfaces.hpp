@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -28,7 +29,9 @@
 #include "core/base/money.hpp"
 #include "core/base/store_call.hpp"
 #include "core/billing/prices.hpp"
+#include "core/mcp/http_rules.hpp"
 #include "core/mcp/json_rpc.hpp"
+#include "core/mcp/version.hpp"
 
 namespace callboard {
 
@@ -153,8 +156,7 @@ struct tool_job {
   principal who;
   std::string app;
   std::string tool;
-  /// JSON object; its text is the caller's.
-  std::string arguments;
+  json::object arguments;
   /// Empty: the call chooses one.
   hold_id hold;
   request_id request;
@@ -167,8 +169,16 @@ struct tool_job {
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, tool_job& x) {
-  return f(caf::meta::type_name("callboard::tool_job"), x.who, x.app, x.tool, x.arguments, x.hold,
-           x.request, x.keyed, x.is_request);
+  auto arguments = json::serialize(x.arguments);
+  auto read = caf::meta::load_callback([&]() -> caf::error {
+    auto object = parse_json_object(arguments);
+    if (!object)
+      return object.error();
+    x.arguments = std::move(*object);
+    return caf::none;
+  });
+  return f(caf::meta::type_name("callboard::tool_job"), x.who, x.app, x.tool, arguments, read,
+           x.hold, x.request, x.keyed, x.is_request);
 }
 
 /// What a tool answered. A provider's refusal is a result with `is_error`, not an error of ours
@@ -210,11 +220,14 @@ typename Inspector::result_type inspect(Inspector& f, credentials& x) {
 
 // -- MCP sessions -------------------------------------------------------------
 
-/// A POST to a session: who sent it, what it says, and where the answer goes.
+/// A POST to a session: who sent it, what it says, and where and how the answer goes.
 struct mcp_post {
   http_call_ptr call;
   principal who;
   mcp::rpc_body body;
+  mcp::answer_forms forms;
+  /// What MCP-Protocol-Version names, if it is there.
+  std::optional<mcp::session_version> version;
 };
 
 using mcp_post_ptr = std::shared_ptr<const mcp_post>;

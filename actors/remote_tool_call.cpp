@@ -23,7 +23,7 @@ relay_request relay_of(const tool_job& job) {
   x.app = job.app;
   x.method = mcp::method::tools_call;
   object_writer params;
-  params.add_string("name", job.tool).add("arguments", job.arguments);
+  params.add_string("name", job.tool).add("arguments", json::serialize(job.arguments));
   x.params = std::move(params).finish();
   x.request = job.request;
   x.hold = job.hold;
@@ -50,8 +50,6 @@ std::string shortened(const std::string& text) {
 
 void remote_tool_call_state::start(const tool_job& wanted) {
   promise = self->make_response_promise<tool_result>();
-  if (!parse_json_object(wanted.arguments))
-    return deliver(result_of(true, "The arguments are not a JSON object."));
   with_upstream(
     self, args.parts, wanted.who.platform, wanted.app,
     [this, relay = relay_of(wanted)](const upstream_actor& found) {

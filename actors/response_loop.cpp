@@ -330,14 +330,10 @@ void response_loop_state::run_tool(const responses::run_tool& x) {
                  : tool_call_actor{self->spawn(remote_tool_call, remote_tool_call_args{parts})};
   tools.emplace(x.call, actor);
   ++tools_total;
-  tool_job job{who,
-               x.label,
-               x.name,
-               json::serialize(x.arguments),
-               billing::tool_hold(id, rules->iterations(), x.call),
-               call->id,
-               keyed()};
-  self->request(actor, limits::tool_call_timeout, atom::run_v, job)
+  tool_job job{
+    who,      x.label, x.name, x.arguments, billing::tool_hold(id, rules->iterations(), x.call),
+    call->id, keyed()};
+  self->request(actor, limits::tool_call_timeout, atom::run_v, std::move(job))
     .then(
       [this, number = x.call](const tool_result& result) {
         tools.erase(number);

@@ -164,13 +164,10 @@ void session_state::take(const mcp_post_ptr& post) {
 }
 
 void session_state::process(const mcp_post_ptr& post) {
-  auto named = mcp::version_of(post->call->headers);
   auto x = std::make_shared<exchange>();
   x->post = post;
-  x->version = named && *named ? **named : args.record.version;
+  x->version = post->version.value_or(args.record.version);
   x->call = post->call;
-  if (auto forms = mcp::accepted_forms(post->call->headers))
-    x->forms = *forms;
   if (post->body.batch && !mcp::allows_batch(args.record.version))
     // One error for all of it: who does not know batches does not know a list of answers either.
     return post->call->sink->finish(
@@ -289,7 +286,7 @@ void session_state::call_tool(const exchange_ptr& x, const mcp::rpc_request& req
   auto actor = self->spawn(tool_call, tool_call_args{args.parts});
   calls.emplace(request.id.key(), running{actor, x, request.id, {}, 0});
   watch(x);
-  tool_job job{x->post->who, args.record.app,  call->name, json::serialize(call->arguments),
+  tool_job job{x->post->who, args.record.app,  call->name, std::move(call->arguments),
                {},           x->post->call->id};
   if (*repeat_key) {
     // Sent again, the message has another id (facts reliability.md 4.1): the key tells.

@@ -45,7 +45,6 @@ struct session_state {
   struct exchange {
     mcp_post_ptr post;
     mcp::session_version version;
-    mcp::answer_forms forms;
     std::size_t missing = 0;
     std::vector<std::string> answers;
     /// Of the answer, beside the usual ones.

@@ -72,7 +72,7 @@ void session_state::on_note(std::uint64_t number, const std::string& method,
   }
   auto* call = running_errand(number);
   // A client that takes JSON alone gets the result without the notes on the way to it.
-  if (!call || !call->origin->forms.event_stream)
+  if (!call || !call->origin->post->forms.event_stream)
     return;
   begin_stream(call->origin);
   emit(call->origin->stream, call->origin->call, mcp::encode_notification(method, params));
@@ -95,7 +95,7 @@ void session_state::on_ask(std::uint64_t number, const std::string& ask, const s
     return;
   bool may = !capability.empty()
              && mcp::declares(object_or_empty(args.record.capabilities), capability)
-             && call->origin->forms.event_stream && questions.size() < questions_max;
+             && call->origin->post->forms.event_stream && questions.size() < questions_max;
   if (!may)
     return refuse_ask(call->errand, number, ask, "The client does not support " + method);
   // The question travels on the stream of the request that it belongs to (L9).

@@ -102,7 +102,7 @@ void session_state::answer(const exchange_ptr& x, std::string message, int statu
 }
 
 void session_state::finish(const exchange_ptr& x) {
-  if (x->stream == 0 && x->call && !x->forms.json && !x->answers.empty())
+  if (x->stream == 0 && x->call && !x->post->forms.json && !x->answers.empty())
     begin_stream(x);
   if (x->stream != 0) {
     posts.erase(x->connection); // a stream that was begun just now

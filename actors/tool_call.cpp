@@ -76,10 +76,9 @@ void tool_call_state::start(tool_job wanted) {
   // A tool that the caller may not see is not there, whichever way the call came.
   if (!tool || !mcp::tool_filter::read(job.who.tools).admits(job.app, job.tool))
     return fail(mcp::unknown_tool(job.tool));
-  auto given = parse_json_object(job.arguments);
-  if (!given)
-    return conclude(refused("The arguments are not a JSON object: " + message_of(given.error())));
-  auto checked = connectors::check_arguments(*tool, std::move(*given));
+  if (job.keyed) // otherwise the hold is nobody else's
+    request_hash = sha256(job.tool + '\n' + json::serialize(job.arguments));
+  auto checked = connectors::check_arguments(*tool, std::move(job.arguments));
   if (!checked)
     return conclude(refused(message_of(checked.error())));
   arguments = std::move(*checked);
@@ -116,8 +115,7 @@ void tool_call_state::prepare(const credentials& opened) {
 void tool_call_state::admit() {
   admission what;
   what.id = billing::try_hold(job.hold, tries);
-  if (job.keyed) // otherwise the id is nobody else's
-    what.request_hash = sha256(job.tool + '\n' + job.arguments);
+  what.request_hash = request_hash;
   what.kind = hold_kind::mcp;
   what.end_user = job.who.end_user;
   what.subject = job.tool;

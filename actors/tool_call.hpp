@@ -43,6 +43,8 @@ struct tool_call_state {
   tool_job job;
   caf::typed_response_promise<tool_result> promise;
   json::object arguments;
+  /// What a keyed call is recognised by.
+  std::string request_hash;
   connection_actor connection;
   tenant_actor tenant;
   std::string access_token;

@@ -116,32 +116,36 @@ void create_session(call_self self, const std::string& app, const mcp::rpc_reque
 }
 
 /// A request of the stateless era: an actor of its own answers it.
-void take_stateless(call_self self, const std::string& app, mcp::stateless_request request) {
+void take_stateless(call_self self, const std::string& app, mcp::answer_forms forms,
+                    mcp::stateless_request request) {
   auto& state = self->state;
-  auto forms = mcp::accepted_forms(state.call->headers);
-  if (!forms)
-    return state.fail(forms.error());
   auto post = std::make_shared<stateless_post>(
-    stateless_post{state.call, state.who, app, std::move(request), *forms});
+    stateless_post{state.call, state.who, app, std::move(request), forms});
   self->spawn(exchange, exchange_args{state.parts, std::move(post)});
   state.hand_over();
 }
 
 /// Messages of the session era: `initialize` opens a session, everything else is one's own.
-void take_session(call_self self, const std::string& app, mcp::rpc_body body) {
+void take_session(call_self self, const std::string& app, mcp::answer_forms forms,
+                  mcp::rpc_body body) {
   auto& state = self->state;
   auto* first = std::get_if<mcp::rpc_request>(&body.messages.front());
   bool initialize = first && !body.batch && first->method == mcp::method::initialize;
   bool in_session = find_header(state.call->headers, mcp::header::session).value_or("") != "";
-  if (auto version = mcp::version_of(state.call->headers); !version && !initialize)
+  auto version = mcp::version_of(state.call->headers);
+  if (!version && !initialize)
     return state.fail(version.error());
   if (initialize && !in_session)
     return create_session(self, app, *first);
-  with_session_of(self, app, [self, body = std::move(body)](const session_actor& session) {
-    auto& st = self->state;
-    auto post = std::make_shared<callboard::mcp_post>(callboard::mcp_post{st.call, st.who, body});
-    self->send(session, atom::post_v, mcp_post_ptr{std::move(post)});
-    st.hand_over();
+  auto post = std::make_shared<callboard::mcp_post>();
+  post->call = state.call;
+  post->who = state.who;
+  post->body = std::move(body);
+  post->forms = forms;
+  post->version = version ? *version : std::nullopt;
+  with_session_of(self, app, [self, post = mcp_post_ptr{post}](const session_actor& session) {
+    self->send(session, atom::post_v, post);
+    self->state.hand_over();
   });
 }
 
@@ -151,9 +155,10 @@ void mcp_post(call_self self) {
   auto& state = self->state;
   if (auto type = mcp::check_content_type(state.call->headers); !type)
     return state.fail(type.error()); // C5
-  if (auto forms = mcp::accepted_forms(state.call->headers); !forms)
+  auto forms = mcp::accepted_forms(state.call->headers);
+  if (!forms)
     return state.fail(forms.error());
-  with_app(self, [self](const std::string& app) {
+  with_app(self, [self, forms = *forms](const std::string& app) {
     auto& st = self->state;
     auto routed = mcp::route_post(st.call->headers, st.call->body);
     if (auto* refused = std::get_if<mcp::refusal>(&routed))
@@ -161,9 +166,9 @@ void mcp_post(call_self self) {
     else if (std::holds_alternative<mcp::stateless_notice>(routed))
       st.finish(202, std::string{});
     else if (auto* request = std::get_if<mcp::stateless_request>(&routed))
-      take_stateless(self, app, std::move(*request));
+      take_stateless(self, app, forms, std::move(*request));
     else
-      take_session(self, app, std::get<mcp::rpc_body>(std::move(routed)));
+      take_session(self, app, forms, std::get<mcp::rpc_body>(std::move(routed)));
   });
 }
 

@@ -43,14 +43,13 @@ session_actor known_session(const node_parts& parts, const http_call& call, cons
   return parts.addresses->session(to_hex(sha256(id->value)), who, app);
 }
 
-bool is_well_formed(const http_headers& headers) {
-  return mcp::check_content_type(headers) && mcp::accepted_forms(headers)
-         && mcp::version_of(headers);
-}
-
 bool pass(const node_parts& parts, const http_call_ptr& call) {
   if (call->target != endpoint::mcp_post || call->body.size() > body_bytes_max
-      || !is_well_formed(call->headers))
+      || !mcp::check_content_type(call->headers))
+    return false;
+  auto forms = mcp::accepted_forms(call->headers);
+  auto version = mcp::version_of(call->headers);
+  if (!forms || !version)
     return false;
   auto who = known_caller(parts, *call);
   if (!who)
@@ -62,10 +61,8 @@ bool pass(const node_parts& parts, const http_call_ptr& call) {
   auto* body = std::get_if<mcp::rpc_body>(&routed);
   if (!body)
     return false;
-  auto post = std::make_shared<callboard::mcp_post>();
-  post->call = call;
-  post->who = std::move(*who);
-  post->body = std::move(*body);
+  auto post = std::make_shared<callboard::mcp_post>(
+    callboard::mcp_post{call, std::move(*who), std::move(*body), *forms, *version});
   caf::anon_send(session, atom::post_v, mcp_post_ptr{std::move(post)});
   return true;
 }

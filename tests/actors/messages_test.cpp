@@ -99,7 +99,7 @@ BOOST_AUTO_TEST_CASE(messages_survive_the_wire) {
   end.charge = false;
   end.input_tokens = 5;
   check_round_trip(sys, end);
-  check_round_trip(sys, tool_job{{}, "github", "t", "{}", {"h"}, {"r"}});
+  check_round_trip(sys, tool_job{{}, "github", "t", {{"a", 1}}, {"h"}, {"r"}});
   check_round_trip(sys, tool_result{true, "text", "{}", true, true, {{3}, {}, false}});
 }
 

@@ -417,7 +417,7 @@ BOOST_AUTO_TEST_CASE(a_loop_learns_that_the_servers_actor_has_ended) {
   job.who = who;
   job.app = "docs";
   job.tool = "echo";
-  job.arguments = R"({"region":"eu"})";
+  job.arguments = {{"region", "eu"}};
   auto pending = self->request(call, 60min, atom::run_v, job);
   sched.run();
   BOOST_TEST(server->count("tools/call") == 1u);
