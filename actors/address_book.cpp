@@ -37,6 +37,19 @@ connection_actor address_book::connection(const end_user_id& user, const std::st
   return i->second.actor;
 }
 
+address_book::laid_out_ptr address_book::credentials_of(const end_user_id& user,
+                                                        const std::string& app,
+                                                        std::int64_t unix_time) const {
+  auto key = connection_key(user, app);
+  std::lock_guard lock{mutex_};
+  auto i = connections_.find(key);
+  if (i == connections_.end() || !i->second.opened)
+    return nullptr;
+  auto& opened = i->second.opened;
+  bool fits = opened->changes == changes() && (opened->until == 0 || unix_time < opened->until);
+  return fits ? opened : nullptr;
+}
+
 session_actor address_book::session(const std::string& digest, const principal& who,
                                     const std::string& app) const {
   std::lock_guard lock{mutex_};
@@ -53,6 +66,39 @@ upstream_actor address_book::upstream(const platform_id& platform, const std::st
   return i == upstreams_.end() ? upstream_actor{} : i->second;
 }
 
+// -- what connections lay out -----------------------------------------------------
+
+void address_book::withdraw(const end_user_id& user, const std::string& app) {
+  std::lock_guard lock{mutex_};
+  auto i = connections_.find(connection_key(user, app));
+  if (i == connections_.end())
+    return;
+  i->second.opened.reset();
+  ++i->second.withdrawals;
+}
+
+std::uint64_t address_book::withdrawals(const end_user_id& user, const std::string& app) const {
+  std::lock_guard lock{mutex_};
+  auto i = connections_.find(connection_key(user, app));
+  return i == connections_.end() ? 0 : i->second.withdrawals;
+}
+
+void address_book::lay_out(const end_user_id& user, const std::string& app,
+                           std::uint64_t withdrawals, laid_out x) {
+  auto opened = std::make_shared<const laid_out>(std::move(x));
+  std::lock_guard lock{mutex_};
+  auto i = connections_.find(connection_key(user, app));
+  if (i != connections_.end() && i->second.withdrawals == withdrawals)
+    i->second.opened = std::move(opened);
+}
+
+void address_book::take_in(const end_user_id& user, const std::string& app) {
+  std::lock_guard lock{mutex_};
+  auto i = connections_.find(connection_key(user, app));
+  if (i != connections_.end())
+    i->second.opened.reset();
+}
+
 // -- for the directory ------------------------------------------------------------
 
 void address_book::add(const platform_id& platform, const tenant_actor& x, time_point now) {
@@ -63,7 +109,7 @@ void address_book::add(const platform_id& platform, const tenant_actor& x, time_
 void address_book::add(const end_user_id& user, const std::string& app, const connection_actor& x,
                        time_point now) {
   std::lock_guard lock{mutex_};
-  connections_.insert_or_assign(connection_key(user, app), entry<connection_actor>{x, now});
+  connections_.insert_or_assign(connection_key(user, app), connection_entry{{x, now}, {}, 0});
 }
 
 void address_book::add(const std::string& digest, session_entry x) {

@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <type_traits>
@@ -35,10 +36,24 @@ public:
     }
   };
 
+  /// Credentials that a connection has laid out, so that tool calls need not ask for them.
+  struct laid_out {
+    credentials opened;
+    /// From that time on (seconds since 1970) they are to be asked for, which renews them; 0 for
+    /// never.
+    std::int64_t until = 0;
+    /// changes() when they were read.
+    std::uint64_t changes = 0;
+  };
+  using laid_out_ptr = std::shared_ptr<const laid_out>;
+
   // -- for everybody: null when it is not known here ------------------------------
 
   tenant_actor tenant(const platform_id& platform, time_point now);
   connection_actor connection(const end_user_id& user, const std::string& app, time_point now);
+  /// What the connection has laid out; null as well when it may not be used any more.
+  laid_out_ptr credentials_of(const end_user_id& user, const std::string& app,
+                              std::int64_t unix_time) const;
   /// By the SHA-256 of the session id, in hexadecimal; null as well when it is somebody else's.
   session_actor session(const std::string& digest, const principal& who,
                         const std::string& app) const;
@@ -51,6 +66,19 @@ public:
   /// learns of it before the message that tells it.
   void note_change() noexcept { ++changes_; }
   std::uint64_t changes() const noexcept { return changes_; }
+
+  /// The stored connection was changed through this node: takes in what is laid out, and whoever
+  /// read it before that does not lay it out any more.
+  void withdraw(const end_user_id& user, const std::string& app);
+
+  // -- for a connection -----------------------------------------------------------
+
+  /// How often it was withdrawn; to be asked before the stored connection is read.
+  std::uint64_t withdrawals(const end_user_id& user, const std::string& app) const;
+  /// Unless it was withdrawn since.
+  void lay_out(const end_user_id& user, const std::string& app, std::uint64_t withdrawals,
+               laid_out x);
+  void take_in(const end_user_id& user, const std::string& app);
 
   // -- for the directory ----------------------------------------------------------
 
@@ -117,10 +145,15 @@ private:
   };
 
   std::atomic<std::uint64_t> changes_ = 0;
+  struct connection_entry : entry<connection_actor> {
+    laid_out_ptr opened;
+    std::uint64_t withdrawals = 0;
+  };
+
   mutable std::mutex mutex_;
   std::unordered_map<platform_id, entry<tenant_actor>> tenants_;
   /// By "<end user>/<app>".
-  std::unordered_map<std::string, entry<connection_actor>> connections_;
+  std::unordered_map<std::string, connection_entry> connections_;
   /// By digest. They end by themselves.
   std::unordered_map<std::string, session_entry> sessions_;
   /// By "<platform>/<slug>". They end by themselves.

@@ -59,6 +59,7 @@ caf::result<credentials> connection_state::refresh(const std::string& stale) {
 }
 
 caf::result<credentials> connection_state::wait(const std::string& stale) {
+  args.parts.addresses->take_in(args.end_user, args.app);
   if (waiting.size() >= waiters_max)
     return make_problem(errc::over_limit, "Too many calls wait for this connection.");
   auto promise = self->make_response_promise<credentials>();
@@ -79,6 +80,7 @@ bool connection_state::must_renew() const {
 }
 
 void connection_state::load() {
+  withdrawals = args.parts.addresses->withdrawals(args.end_user, args.app);
   query(
     self, args.parts.store, args.platform, "connection/find",
     {store_value::text(args.end_user.value), store_value::text(args.app)},
@@ -271,9 +273,19 @@ void connection_state::answer(const result<credentials>& outcome) {
   }
   if (std::exchange(outdated, false))
     current.reset();
+  else if (outcome)
+    lay_out();
+}
+
+/// Lets tool calls take the credentials without a question.
+void connection_state::lay_out() {
+  auto until = current->expires_at == 0 ? 0 : current->expires_at - renew_ahead_s;
+  args.parts.addresses->lay_out(args.end_user, args.app, withdrawals,
+                                {current->opened, until, changes_seen});
 }
 
 void connection_state::forget() {
+  args.parts.addresses->take_in(args.end_user, args.app);
   // Work under way still needs the record; it is dropped right after.
   if (waiting.empty())
     current.reset();

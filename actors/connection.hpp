@@ -58,6 +58,7 @@ struct connection_state {
   void store_tokens(const connectors::token_set& tokens);
   void give_up(const std::string& why);
   void answer(const result<credentials>& outcome);
+  void lay_out();
   void forget();
 
   connection_actor::pointer self;
@@ -66,6 +67,8 @@ struct connection_state {
   std::optional<record> current;
   /// How many changes the address book had when it was read.
   std::uint64_t changes_seen = 0;
+  /// How often the address book had withdrawn it then.
+  std::uint64_t withdrawals = 0;
   /// Those who wait for the load or the refresh under way.
   std::vector<waiter> waiting;
   /// The stored connection changed while work was under way.

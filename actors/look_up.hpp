@@ -56,6 +56,20 @@ void with_connection(Self* self, const node_parts& parts, const platform_id& pla
                                   platform, user, app);
 }
 
+/// An end user's credentials at an app; `then` gets the connection, too.
+template <class Self, class Then, class Fail>
+void with_credentials(Self* self, const node_parts& parts, const platform_id& platform,
+                      const end_user_id& user, const std::string& app, Then then, Fail fail) {
+  auto ask = [=](const connection_actor& found) {
+    if (auto known = parts.addresses->credentials_of(user, app, parts.unix_time()))
+      return then(found, known->opened);
+    self->request(found, limits::token_call_timeout * 2, atom::token_v)
+      .then([=](const credentials& opened) { then(found, opened); },
+            [=](caf::error& x) { fail(store_error(std::move(x))); });
+  };
+  with_connection(self, parts, platform, user, app, std::move(ask), fail);
+}
+
 /// A session as its client names it, if it belongs to this principal and app; else
 /// errc::session_expired.
 template <class Self, class Then, class Fail>
@@ -103,6 +117,7 @@ void forget_keys(Self* self, const node_parts& parts) {
 template <class Self>
 void forget_connection(Self* self, const node_parts& parts, const platform_id& platform,
                        const end_user_id& user, const std::string& app) {
+  parts.addresses->withdraw(user, app);
   if (auto known = parts.addresses->connection(user, app, {}))
     self->send(known, atom::drop_v);
   if (auto known = parts.addresses->upstream(platform, app))

@@ -82,17 +82,13 @@ void tool_call_state::start(tool_job wanted) {
   if (!checked)
     return conclude(refused(message_of(checked.error())));
   arguments = std::move(*checked);
-  with_connection(
+  with_credentials(
     self, args.parts, job.who.platform, job.who.end_user, job.app,
-    [this](const connection_actor& found) { connected(found); },
+    [this](const connection_actor& found, const credentials& opened) {
+      connection = found;
+      prepare(opened);
+    },
     [this](const caf::error& x) { fail(x); });
-}
-
-void tool_call_state::connected(const connection_actor& found) {
-  connection = found;
-  self->request(connection, limits::token_call_timeout * 2, atom::token_v)
-    .then([this](const credentials& opened) { prepare(opened); },
-          [this](caf::error& x) { fail(store_error(std::move(x))); });
 }
 
 void tool_call_state::prepare(const credentials& opened) {

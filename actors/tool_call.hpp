@@ -20,7 +20,6 @@ struct tool_call_state {
   static inline const char* name = "tool_call";
 
   void start(tool_job wanted);
-  void connected(const connection_actor& found);
   void prepare(const credentials& opened);
   void admit();
   void take_ticket(const hold_ticket& ticket);

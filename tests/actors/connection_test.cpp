@@ -36,6 +36,12 @@ struct connection_fixture : node_fixture {
     return ask<credentials>(it, atom::refresh_v, stale);
   }
 
+  /// The token that tool calls take without asking; "" when they have to ask.
+  std::string laid_out(std::optional<std::int64_t> unix_time = std::nullopt) const {
+    auto x = parts.addresses->credentials_of(user, "github", unix_time.value_or(parts.unix_time()));
+    return x ? x->opened.access_token : std::string{};
+  }
+
   /// Receives the credentials of a pending request; fails the test on an error and without answer.
   template <class Pending>
   std::string receive_token(Pending& pending) {
@@ -269,6 +275,61 @@ BOOST_AUTO_TEST_CASE(a_change_of_keys_or_apps_makes_it_read_again) {
   db->answer("auth/version", {{"version", "2"}});
   pass(1s);
   BOOST_TEST((code_of(token().error()) == errc::app_not_connected));
+}
+
+BOOST_AUTO_TEST_CASE(a_token_that_was_read_is_laid_out) {
+  BOOST_TEST(laid_out() == "");
+  db->answer("connection/find", row("gho_first", std::nullopt, "1"));
+  unbox(token());
+  BOOST_TEST(laid_out() == "gho_first");
+}
+
+BOOST_AUTO_TEST_CASE(a_token_is_laid_out_until_it_has_to_be_renewed) {
+  db->answer("connection/find", row("gho_first", "100000", "1"));
+  unbox(token());
+  auto now = parts.unix_time();
+  BOOST_TEST(laid_out(now + 39) == "gho_first");
+  BOOST_TEST(laid_out(now + 40) == "");
+}
+
+BOOST_AUTO_TEST_CASE(a_refused_token_is_taken_in_until_it_is_renewed) {
+  db->answer("connection/find", row("gho_first", std::nullopt, "1"));
+  unbox(token());
+  web->answer(token_url, {answer_never()});
+  auto pending = self->request(it, 60min, atom::refresh_v, std::string{"gho_first"});
+  sched.run();
+  BOOST_TEST(laid_out() == "");
+  tell(http, atom::done_v, web->requests.front().id,
+       http_response{200, {}, R"({"access_token":"gho_second"})"});
+  BOOST_TEST(receive_token(pending) == "gho_second");
+  BOOST_TEST(laid_out() == "gho_second");
+}
+
+BOOST_AUTO_TEST_CASE(a_change_takes_the_token_in_before_the_connection_learns_of_it) {
+  db->answer("connection/find", row("gho_first", std::nullopt, "1"));
+  unbox(token());
+  parts.addresses->note_change();
+  BOOST_TEST(laid_out() == "");
+  unbox(token());
+  BOOST_TEST(laid_out() == "gho_first");
+  parts.addresses->withdraw(user, "github");
+  BOOST_TEST(laid_out() == "");
+  tell(it, atom::drop_v);
+  unbox(token());
+  BOOST_TEST(laid_out() == "gho_first");
+  tell(it, atom::drop_v); // another node's change
+  BOOST_TEST(laid_out() == "");
+}
+
+BOOST_AUTO_TEST_CASE(what_was_read_before_a_change_is_not_laid_out_after_it) {
+  db->answer("connection/find", row("gho_first", std::nullopt, "1"));
+  db->held = {"connection/find"};
+  auto pending = self->request(it, 60min, atom::token_v);
+  sched.run();
+  parts.addresses->withdraw(user, "github");
+  release("connection/find");
+  BOOST_TEST(receive_token(pending) == "gho_first"); // who asked before may get it
+  BOOST_TEST(laid_out() == "");
 }
 
 BOOST_AUTO_TEST_CASE(those_who_wait_at_its_end_are_answered) {
