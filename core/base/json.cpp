@@ -1,7 +1,8 @@
 #include "core/base/json.hpp"
 
+#include <array>
 #include <cmath>
-#include <memory>
+#include <utility>
 
 #include <boost/json/basic_parser_impl.hpp>
 
@@ -18,13 +19,17 @@ public:
   static constexpr std::size_t max_key_size = 1u << 16;
   static constexpr std::size_t max_string_size = limits::model_response_bytes_max;
 
+  strict_handler(std::string_view text, json::storage_ptr memory)
+      : stack({}, room.data(), room.size()), names_nul_(text.find("\\u0000") != text.npos) {
+    stack.reset(std::move(memory));
+  }
+
+  /// For the values whose parents are open, of most texts; the stack grows beyond it.
+  alignas(json::value) std::array<unsigned char, 64 * sizeof(json::value)> room;
   json::value_stack stack;
   std::size_t keys = 0;
 
-  bool on_document_begin(json::error_code&) {
-    stack.reset();
-    return true;
-  }
+  bool on_document_begin(json::error_code&) { return true; }
   bool on_document_end(json::error_code&) { return true; }
   bool on_object_begin(json::error_code&) { return true; }
   bool on_object_end(std::size_t n, json::error_code&) {
@@ -90,13 +95,15 @@ public:
   bool on_comment(json::string_view, json::error_code&) { return true; }
 
 private:
-  static bool no_nul(json::string_view s, json::error_code& ec) {
-    if (s.find('\0') == json::string_view::npos)
+  bool no_nul(json::string_view s, json::error_code& ec) const {
+    if (!names_nul_ || s.find('\0') == json::string_view::npos)
       return true;
     ec = json::error::syntax; // PostgreSQL text cannot store U+0000
     return false;
   }
 
+  /// Whether the text has the one spelling of U+0000 that is JSON.
+  bool names_nul_;
   bool integral_ = true;
 };
 
@@ -119,10 +126,10 @@ caf::error invalid(std::string what) {
 
 } // namespace
 
-result<json::value> parse_json(std::string_view text) {
+result<json::value> parse_json(std::string_view text, json::storage_ptr memory) {
   json::parse_options options;
   options.max_depth = limits::json_depth_max;
-  json::basic_parser<strict_handler> parser{options};
+  json::basic_parser<strict_handler> parser{options, text, std::move(memory)};
   json::error_code ec;
   auto used = parser.write_some(false, text.data(), text.size(), ec);
   if (!ec && used < text.size())

@@ -16,8 +16,8 @@ namespace json = boost::json;
 /// Parses untrusted JSON text strictly. Refuses with errc::invalid_json what Boost.JSON would let
 /// pass or change: infinite numbers, integers beyond 64 bits, duplicate keys, U+0000 in strings
 /// (facts reliability.md 7.4); and all that it refuses itself: bad UTF-8, nesting beyond
-/// limits::json_depth_max, trailing bytes.
-result<json::value> parse_json(std::string_view text);
+/// limits::json_depth_max, trailing bytes. The value lives in `memory`.
+result<json::value> parse_json(std::string_view text, json::storage_ptr memory = {});
 
 /// Like parse_json, but the text must be an object.
 result<json::object> parse_json_object(std::string_view text);

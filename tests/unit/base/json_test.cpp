@@ -59,6 +59,25 @@ BOOST_AUTO_TEST_CASE(large_exact_numbers_pass) {
   BOOST_TEST(parse_json("1e3").value().as_double() == 1000.0);
 }
 
+BOOST_AUTO_TEST_CASE(only_a_real_nul_is_refused) {
+  BOOST_TEST(parse_json(R"(["\\u0000","\u00e9"])").value().at(0).as_string() == R"(\u0000)");
+  BOOST_TEST(!parse_json(R"(["\\u0000","\u0000"])"));
+  BOOST_TEST(!parse_json(R"({"long enough to be given in parts \n\u0000":1})"));
+}
+
+BOOST_AUTO_TEST_CASE(a_value_lives_in_the_memory_it_was_given) {
+  json::monotonic_resource memory;
+  std::string deep; // more open values than the parser has room for without the heap
+  for (int i = 0; i < 30; ++i)
+    deep += R"({"a":1,"b":)";
+  deep += R"(["x"])" + std::string(30, '}');
+  auto x = parse_json(deep, &memory).value();
+  BOOST_TEST(json::serialize(x) == deep);
+  BOOST_TEST((x.at("b").at("b").storage() == json::storage_ptr{&memory}));
+  BOOST_TEST(!parse_json(deep.substr(1), &memory));
+  BOOST_TEST((parse_json(deep).value().storage() == json::storage_ptr{}));
+}
+
 BOOST_AUTO_TEST_CASE(accessors_answer_only_for_the_right_type) {
   auto x = parse_json_object(R"({"s":"t","n":3,"f":1.5,"b":true,"o":{},"a":[]})").value();
   BOOST_TEST(find_string(x, "s").value() == "t");
