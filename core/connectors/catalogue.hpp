@@ -257,7 +257,7 @@ struct decode_shape {
 struct tool_answer_shape {
   std::vector<int> statuses;
   /// What of a JSON answer is returned; `*` stands for each element.
-  std::vector<json_path> fields;
+  json_selection fields;
   /// The sentence for an object, an array, an empty body and a body that is no JSON. The last two
   /// only where the provider may answer so; `text_raw` also admits non-JSON bodies at all.
   text_template text;

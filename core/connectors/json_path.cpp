@@ -1,5 +1,6 @@
 #include "core/connectors/json_path.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace callboard::connectors {
@@ -48,54 +49,16 @@ const json::value* child(const json::value& x, const std::string& name) {
   return index && *index < array->size() ? &(*array)[*index] : nullptr;
 }
 
-using names_view = std::vector<const std::vector<std::string>*>;
-
 /// The paths whose name at `depth` leads to a member of that name.
-names_view below(const names_view& paths, std::size_t depth, std::string_view name,
-                 bool star_counts) {
-  names_view result;
-  for (auto* path : paths)
-    if (path->size() > depth && ((*path)[depth] == name || (star_counts && (*path)[depth] == "*")))
+std::vector<const json_path*> below(const std::vector<const json_path*>& paths, std::size_t depth,
+                                    std::string_view name) {
+  std::vector<const json_path*> result;
+  for (auto* path : paths) {
+    auto& step = path->names()[depth];
+    if (step == name || (depth > 0 && step == json_path::star))
       result.push_back(path);
+  }
   return result;
-}
-
-/// The reduced copy, or nothing when no path has a place in `x`.
-std::optional<json::value> reduce(const json::value& x, const names_view& paths,
-                                  std::size_t depth) {
-  for (auto* path : paths)
-    if (path->size() == depth)
-      return x;
-  if (auto* array = x.if_array()) {
-    json::array copy;
-    auto element_paths = below(paths, depth, "*", true);
-    if (element_paths.empty())
-      return std::nullopt;
-    copy.reserve(array->size());
-    for (auto& element : *array) {
-      auto kept = reduce(element, element_paths, depth + 1);
-      // An element without any of the places keeps its seat, so that positions stay true.
-      if (!kept && element.is_object())
-        kept.emplace(json::object());
-      copy.push_back(kept ? std::move(*kept) : json::value(nullptr));
-    }
-    return copy;
-  }
-  auto* object = x.if_object();
-  if (!object)
-    return std::nullopt;
-  json::object copy;
-  for (auto& member : *object) {
-    std::string_view name{member.key().data(), member.key().size()};
-    auto member_paths = below(paths, depth, name, depth > 0);
-    if (member_paths.empty())
-      continue;
-    if (auto kept = reduce(member.value(), member_paths, depth + 1))
-      copy.emplace(member.key(), std::move(*kept));
-  }
-  if (copy.empty())
-    return std::nullopt;
-  return copy;
 }
 
 } // namespace
@@ -150,16 +113,68 @@ result<json_path> json_path::parse(std::string_view text) {
   return x;
 }
 
-json::value select(const json::value& root, const std::vector<json_path>& paths) {
-  names_view views;
-  views.reserve(paths.size());
+json_selection::json_selection(const std::vector<json_path>& paths) {
+  std::vector<const json_path*> all;
   for (auto& path : paths)
-    views.push_back(&path.names());
-  if (auto kept = reduce(root, views, 0))
-    return std::move(*kept);
-  if (root.is_array())
-    return json::array{};
-  return json::object{};
+    all.push_back(&path);
+  root_ = grow({}, all, 0);
+}
+
+json_selection::branch json_selection::grow(const std::string& name,
+                                            const std::vector<const json_path*>& paths,
+                                            std::size_t depth) {
+  branch x{name, false, {}};
+  for (auto* path : paths)
+    if (path->names().size() == depth)
+      return {name, true, {}};
+  for (auto* path : paths)
+    if (auto& next = path->names()[depth]; !x.find(next))
+      x.below.push_back(grow(next, below(paths, depth, next), depth + 1));
+  return x;
+}
+
+const json_selection::branch* json_selection::branch::find(std::string_view wanted) const {
+  for (auto& x : below)
+    if (x.name == wanted)
+      return &x;
+  return nullptr;
+}
+
+json::value json_selection::reduce(json::value root) const {
+  if (!reduce(root, root_, true)) {
+    if (root.is_array())
+      root.emplace_array();
+    else
+      root.emplace_object();
+  }
+  return root;
+}
+
+bool json_selection::reduce(json::value& x, const branch& at, bool outermost) {
+  if (at.whole)
+    return true;
+  auto* every = at.find(json_path::star);
+  if (auto* array = x.if_array(); array && every) {
+    for (auto& element : *array)
+      // An element without any of the places keeps its seat, so that positions stay true.
+      if (!reduce(element, *every, false) && !element.is_object())
+        element = nullptr;
+    return true;
+  }
+  auto* object = x.if_object();
+  if (!object)
+    return false;
+  json::object kept{object->storage()};
+  kept.reserve(std::min(object->size(), at.below.size()));
+  for (auto& member : *object) {
+    auto* next = at.find(member.key());
+    if (!next && !outermost)
+      next = every;
+    if (next && reduce(member.value(), *next, false))
+      kept.emplace(member.key(), std::move(member.value()));
+  }
+  *object = std::move(kept);
+  return !object->empty();
 }
 
 std::string to_text(const json::value& x) {

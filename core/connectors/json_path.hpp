@@ -37,6 +37,8 @@ private:
 /// object; as the first name only for the elements of an array.
 class json_path {
 public:
+  static constexpr std::string_view star = "*";
+
   /// errc::invalid_field for what json_pointer refuses.
   static result<json_path> parse(std::string_view text);
 
@@ -46,10 +48,37 @@ private:
   std::vector<std::string> names_;
 };
 
-/// A copy of `root` reduced to the places that `paths` name, nesting kept: "/labels/*/name" gives
-/// {"labels":[{"name":..}]}. Absent places are left out. Elements of arrays stay in order and are
-/// never dropped.
-json::value select(const json::value& root, const std::vector<json_path>& paths);
+/// Paths laid together as a tree, so that a value is walked once however many there are.
+class json_selection {
+public:
+  /// Selects nothing.
+  json_selection() = default;
+  explicit json_selection(const std::vector<json_path>& paths);
+
+  bool empty() const { return root_.below.empty(); }
+
+  /// `root` reduced to the places that the paths name, nesting kept: "/labels/*/name" gives
+  /// {"labels":[{"name":..}]}. Absent places are left out. Elements of arrays stay in order and are
+  /// never dropped. The result stays in the memory of `root`.
+  json::value reduce(json::value root) const;
+
+private:
+  struct branch {
+    std::string name;
+    /// A path ends here: all of the value is kept.
+    bool whole = false;
+    std::vector<branch> below;
+
+    const branch* find(std::string_view wanted) const;
+  };
+
+  static branch grow(const std::string& name, const std::vector<const json_path*>& paths,
+                     std::size_t depth);
+  /// Reduces `x` in place; false when it has none of the places.
+  static bool reduce(json::value& x, const branch& at, bool outermost);
+
+  branch root_;
+};
 
 /// A scalar as text without quotes, other values as JSON.
 std::string to_text(const json::value& x);

@@ -96,7 +96,7 @@ outcome shape_json(const tool& what, const json::object& arguments, json::value 
     sentence += (sentence.empty() ? "" : " ") + note;
   outcome x;
   if (!shape.fields.empty()) {
-    auto selected = select(value, shape.fields);
+    auto selected = shape.fields.reduce(std::move(value));
     auto text = json::serialize(selected);
     if (token.size() >= token_bytes_min && text.find(token) != std::string::npos) {
       mask_values(selected, token);

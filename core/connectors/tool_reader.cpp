@@ -121,15 +121,17 @@ void read_answer(object_reader reader, const app& owner, const request_scope& sc
   x.statuses = reader.statuses("statuses");
   if (x.statuses.empty())
     reader.complain("statuses", "must name one status or more");
+  std::vector<json_path> paths;
   std::size_t index = 0;
   for (auto& field : reader.texts("fields")) {
     if (auto path = json_path::parse(field))
-      x.fields.push_back(std::move(*path));
+      paths.push_back(std::move(*path));
     else
       reader.mistakes().add(reader.pointer_to("fields") + '/' + std::to_string(index),
                             message_of(path.error()));
     ++index;
   }
+  x.fields = json_selection{paths};
   if (auto text = read_text(reader, "text", scope))
     x.text = std::move(*text);
   else if (!reader.has("text"))

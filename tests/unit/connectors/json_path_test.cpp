@@ -13,7 +13,7 @@ std::string selected(std::string_view text, const std::vector<std::string>& path
   std::vector<json_path> list;
   for (auto& path : paths)
     list.push_back(json_path::parse(path).value());
-  return json::serialize(select(parsed(text), list));
+  return json::serialize(json_selection{list}.reduce(parsed(text)));
 }
 
 } // namespace
@@ -69,6 +69,24 @@ BOOST_AUTO_TEST_CASE(a_star_goes_through_maps_but_not_as_first_name) {
              == R"({"name":"file"})");
   BOOST_TEST(selected(R"([{"name":"a","x":1},{"y":2},3,null])", {"/name", "/*/name"})
              == R"([{"name":"a"},{},null,null])");
+}
+
+BOOST_AUTO_TEST_CASE(a_star_counts_for_members_that_are_named_as_well) {
+  BOOST_TEST(selected(R"({"m":{"a":{"x":1,"y":2,"z":3},"b":{"x":4,"y":5}}})", {"/m/*/x", "/m/a/y"})
+             == R"({"m":{"a":{"x":1,"y":2},"b":{"x":4}}})");
+  BOOST_TEST(selected(R"({"m":{"a":{"x":1},"b":2}})", {"/m/a/x", "/m/*"})
+             == R"({"m":{"a":{"x":1},"b":2}})");
+  BOOST_TEST(selected(R"({"m":[{"x":1}]})", {"/m/0/x"}) == "{}");
+}
+
+BOOST_AUTO_TEST_CASE(a_reduced_value_keeps_its_order_and_memory) {
+  json::monotonic_resource memory;
+  auto x = parse_json(R"({"c":1,"b":2,"a":[{"y":1}]})", &memory).value();
+  auto kept =
+    json_selection{{json_path::parse("/a/*/x").value(), json_path::parse("/c").value()}}.reduce(
+      std::move(x));
+  BOOST_TEST(json::serialize(kept) == R"({"c":1,"a":[{}]})");
+  BOOST_TEST((kept.storage() == json::storage_ptr{&memory}));
 }
 
 BOOST_AUTO_TEST_CASE(a_shorter_path_wins_over_a_longer_one) {
