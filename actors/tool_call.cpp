@@ -44,8 +44,8 @@ connectors::outcome refused(std::string text) {
 /// What a keyed call gave, for its repetition.
 std::string outcome_text(const connectors::outcome& x) {
   json::object kept{{"text", x.text}, {"is_error", x.is_error}};
-  if (x.structured)
-    kept["structured"] = *x.structured;
+  if (!x.structured.empty())
+    kept["structured"] = json::parse(x.structured);
   return json::serialize(kept);
 }
 
@@ -56,7 +56,7 @@ connectors::outcome read_outcome(const std::string& kept) {
   x.text = to_std(object.at("text").as_string());
   x.is_error = object.at("is_error").as_bool();
   if (auto* structured = find_object(object, "structured"))
-    x.structured = *structured;
+    x.structured = json::serialize(*structured);
   return x;
 }
 
@@ -310,8 +310,7 @@ void tool_call_state::deliver(const connectors::outcome& seen, const receipt& pa
   tool_result result;
   result.is_error = seen.is_error;
   result.text = seen.text;
-  if (seen.structured)
-    result.structured = json::serialize(*seen.structured);
+  result.structured = seen.structured;
   result.free = hold && hold->free && paid.charged.value == 0;
   result.repeated = repeated;
   result.paid = paid;

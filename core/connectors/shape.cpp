@@ -1,9 +1,11 @@
 #include "core/connectors/shape.hpp"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "core/base/digest.hpp"
+#include "core/base/json_text.hpp"
 #include "core/base/limits.hpp"
 #include "core/connectors/provider_error.hpp"
 #include "core/connectors/utf8.hpp"
@@ -14,6 +16,9 @@ namespace {
 /// Shorter texts are no tokens; masking them would garble answers.
 constexpr std::size_t token_bytes_min = 8;
 constexpr std::string_view mask = "***";
+
+/// Enough for most parsed answers that are no lists; larger ones continue on the heap.
+constexpr std::size_t scratch_bytes = 8192;
 
 std::string masked(std::string text, std::string_view token) {
   if (token.size() < token_bytes_min)
@@ -86,6 +91,14 @@ std::string decode(json::value& value, const decode_shape& shape) {
   return {};
 }
 
+/// The selected fields as the text of an object.
+std::string structured_text(const json::value& selected, std::string text,
+                            const std::string& note) {
+  if (selected.is_array())
+    text = R"({"items":)" + text + '}';
+  return note.empty() ? text : with_member(text, "note", quoted_text(note));
+}
+
 outcome shape_json(const tool& what, const json::object& arguments, json::value value,
                    std::string_view token) {
   auto& shape = what.answer;
@@ -94,26 +107,21 @@ outcome shape_json(const tool& what, const json::object& arguments, json::value 
   auto sentence = (list ? *shape.text_array : shape.text).render(value, arguments);
   if (!note.empty())
     sentence += (sentence.empty() ? "" : " ") + note;
+  sentence = masked(std::move(sentence), token);
   outcome x;
-  if (!shape.fields.empty()) {
-    auto selected = shape.fields.reduce(std::move(value));
-    auto text = json::serialize(selected);
-    if (token.size() >= token_bytes_min && text.find(token) != std::string::npos) {
-      mask_values(selected, token);
-      text = json::serialize(selected);
-    }
-    x.text = capped(with_sentence(masked(std::move(sentence), token), text));
-    if (selected.is_array())
-      x.structured = json::object{{"items", std::move(selected)}};
-    else if (selected.is_object())
-      x.structured = std::move(selected.get_object());
-    if (!note.empty() && x.structured)
-      (*x.structured)["note"] = note;
-    if (text.size() > limits::tool_output_bytes_max)
-      x.structured.reset();
-  } else {
-    x.text = capped(masked(std::move(sentence), token));
+  if (shape.fields.empty()) {
+    x.text = capped(std::move(sentence));
+    return x;
   }
+  auto selected = shape.fields.reduce(std::move(value));
+  auto text = json::serialize(selected);
+  if (token.size() >= token_bytes_min && text.find(token) != std::string::npos) {
+    mask_values(selected, token);
+    text = json::serialize(selected);
+  }
+  x.text = capped(with_sentence(sentence, text));
+  if (text.size() <= limits::tool_output_bytes_max)
+    x.structured = structured_text(selected, std::move(text), note);
   return x;
 }
 
@@ -135,14 +143,15 @@ struct read_body {
   json::value value;
 };
 
-read_body read(const http_response& answer, const std::vector<std::string>& raw_types) {
+read_body read(const http_response& answer, const std::vector<std::string>& raw_types,
+               json::storage_ptr memory) {
   if (answer.body.empty())
     return {read_body::kind::empty, nullptr};
   auto type = to_lower(find_header(answer.headers, "Content-Type").value_or(""));
   bool raw = std::any_of(raw_types.begin(), raw_types.end(),
                          [&](const std::string& x) { return type.starts_with(x); });
   if (!raw)
-    if (auto value = parse_json(answer.body))
+    if (auto value = parse_json(answer.body, std::move(memory)))
       return {read_body::kind::json, std::move(*value)};
   return {read_body::kind::raw, nullptr};
 }
@@ -196,7 +205,10 @@ side_effect effect_of(const tool& what) {
 outcome shape_answer(const app& owner, const tool& what, const json::object& arguments,
                      const http_response& answer, std::string_view access_token,
                      std::int64_t now_epoch) {
-  auto body = read(answer, what.answer.raw_types);
+  // Nothing of the parsed answer outlives this function: what is kept is kept as text.
+  std::array<unsigned char, scratch_bytes> buffer;
+  json::monotonic_resource scratch{buffer.data(), buffer.size()};
+  auto body = read(answer, what.answer.raw_types, &scratch);
   // Errors are JSON whatever form was asked for.
   if (succeeded(owner.answer, what.answer.statuses, answer.status, body.value))
     return shape_success(owner, what, arguments, answer, std::move(body), access_token);

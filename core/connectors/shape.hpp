@@ -17,8 +17,8 @@ struct outcome {
   bool is_error = false;
   /// For people and models, at most limits::tool_output_bytes_max bytes of valid UTF-8.
   std::string text;
-  /// The selected fields, when there are any and they fit. Always an object.
-  std::optional<json::object> structured;
+  /// The selected fields, when there are any and they fit: the text of a JSON object, or empty.
+  std::string structured;
   /// The call counts as an MCP tool call (I25): the provider answered it, be it with an error. Not
   /// for 5xx, unreadable answers and dead tokens.
   bool counts = false;
