@@ -180,6 +180,8 @@ bool json_selection::reduce(json::value& x, const branch& at, bool outermost) {
 std::string to_text(const json::value& x) {
   if (auto* text = x.if_string())
     return to_std(*text);
+  if (auto* number = x.if_int64())
+    return std::to_string(*number);
   return json::serialize(x);
 }
 

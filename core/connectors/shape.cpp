@@ -63,8 +63,10 @@ outcome fail(std::string text) {
   return x;
 }
 
-std::string with_sentence(const std::string& sentence, const std::string& rest) {
-  return sentence.empty() || rest.empty() ? sentence + rest : sentence + '\n' + rest;
+std::string with_sentence(std::string sentence, std::string_view rest) {
+  if (!sentence.empty() && !rest.empty())
+    sentence += '\n';
+  return sentence.append(rest);
 }
 
 /// Decodes the content of a file answer in place; gives a note when it cannot be shown.
@@ -119,7 +121,7 @@ outcome shape_json(const tool& what, const json::object& arguments, json::value 
     mask_values(selected, token);
     text = json::serialize(selected);
   }
-  x.text = capped(with_sentence(sentence, text));
+  x.text = capped(with_sentence(std::move(sentence), text));
   if (text.size() <= limits::tool_output_bytes_max)
     x.structured = structured_text(selected, std::move(text), note);
   return x;
@@ -147,9 +149,10 @@ read_body read(const http_response& answer, const std::vector<std::string>& raw_
                json::storage_ptr memory) {
   if (answer.body.empty())
     return {read_body::kind::empty, nullptr};
-  auto type = to_lower(find_header(answer.headers, "Content-Type").value_or(""));
-  bool raw = std::any_of(raw_types.begin(), raw_types.end(),
-                         [&](const std::string& x) { return type.starts_with(x); });
+  auto type = find_header(answer.headers, "Content-Type").value_or("");
+  bool raw = std::any_of(raw_types.begin(), raw_types.end(), [&](const std::string& x) {
+    return iequals(type.substr(0, x.size()), x);
+  });
   if (!raw)
     if (auto value = parse_json(answer.body, std::move(memory)))
       return {read_body::kind::json, std::move(*value)};

@@ -88,49 +88,53 @@ std::vector<std::string> text_template::arguments() const {
   return names;
 }
 
-std::optional<std::string> text_template::value_of(const piece& x, const json::value& answer,
-                                                   const json::object& arguments) {
+bool text_template::append(std::string& text, const piece& x, const json::value& answer,
+                           const json::object& arguments) {
   switch (x.what) {
   case piece::kind::text:
-    return x.text;
+    text += x.text;
+    return true;
   case piece::kind::pointer: {
     auto* value = x.pointer.find_in(answer);
     if (!value || value->is_null())
-      return std::nullopt;
-    return to_text(*value);
+      return false;
+    text += to_text(*value);
+    return true;
   }
   case piece::kind::count: {
     auto* value = x.pointer.find_in(answer);
-    if (value && value->is_array())
-      return std::to_string(value->get_array().size());
-    if (value && value->is_object())
-      return std::to_string(value->get_object().size());
-    return std::nullopt;
+    if (!value || !value->is_structured())
+      return false;
+    auto* list = value->if_array();
+    text += std::to_string(list ? list->size() : value->get_object().size());
+    return true;
   }
   case piece::kind::argument: {
     auto* value = find(arguments, x.text);
     if (!value || (value->is_string() && value->get_string().empty()))
-      return std::nullopt;
-    return to_text(*value);
+      return false;
+    text += to_text(*value);
+    return true;
   }
   }
-  return std::nullopt;
+  return false;
 }
 
 std::string text_template::render(const json::value& answer, const json::object& arguments) const {
-  std::vector<std::optional<std::string>> values;
-  std::vector<std::size_t> dropped;
-  values.reserve(pieces_.size());
-  for (auto& x : pieces_) {
-    values.push_back(value_of(x, answer, arguments));
-    if (!values.back() && x.part != 0)
-      dropped.push_back(x.part);
-  }
   std::string text;
-  for (std::size_t i = 0; i < pieces_.size(); ++i) {
-    bool kept = std::find(dropped.begin(), dropped.end(), pieces_[i].part) == dropped.end();
-    if (kept && values[i])
-      text += *values[i];
+  std::size_t part = 0;
+  std::size_t part_begin = 0;
+  bool dropped = false;
+  for (auto& x : pieces_) {
+    if (x.part != part) {
+      part = x.part;
+      part_begin = text.size();
+      dropped = false;
+    }
+    if (!dropped && !append(text, x, answer, arguments) && part != 0) {
+      text.resize(part_begin);
+      dropped = true;
+    }
   }
   return text;
 }

@@ -35,8 +35,9 @@ private:
   };
 
   static result<piece> parse_placeholder(std::string_view inside);
-  static std::optional<std::string> value_of(const piece& x, const json::value& answer,
-                                             const json::object& arguments);
+  /// False, and nothing appended, when the place is absent.
+  static bool append(std::string& text, const piece& x, const json::value& answer,
+                     const json::object& arguments);
 
   std::vector<piece> pieces_;
 };
