@@ -93,8 +93,9 @@ void tool_call_state::start(tool_job wanted) {
 
 void tool_call_state::prepare(const credentials& opened) {
   auto app = args.parts.catalogue->find_app(job.app);
-  auto made = connectors::call_plan::make({app, connectors::find_tool(*app, job.tool)}, arguments,
-                                          read_fields(opened.fields), opened.access_token);
+  auto made =
+    connectors::call_plan::make({app, connectors::find_tool(*app, job.tool)}, std::move(arguments),
+                                read_fields(opened.fields), opened.access_token);
   if (!made)
     return conclude(refused(message_of(made.error())));
   access_token = opened.access_token;
@@ -173,14 +174,11 @@ void tool_call_state::repeat() {
 void tool_call_state::send() {
   if (finished)
     return;
-  auto request = plan->request();
-  if (!request)
-    return conclude(refused(message_of(request.error())));
   waits.begin(self->clock().now());
   fetching = make_fetch_id(self->id(), ++fetches);
   fetch_request fetch;
   fetch.id = fetching;
-  fetch.message = std::move(*request);
+  fetch.message = plan->request();
   fetch.timeout = limits::provider_call_timeout;
   // The client answers by its own time limit; ours only catches its death.
   self

@@ -40,24 +40,24 @@ result<call_plan> call_plan::make(tool_ref what, json::object arguments, connect
   x.arguments_ = std::move(arguments);
   x.fields_ = std::move(fields);
   x.access_token_ = std::move(access_token);
+  auto first = x.render();
+  if (!first)
+    return first.error();
+  x.request_ = std::move(*first);
   render_input trial{x.owner(), x.arguments_, x.fields_, {}, nullptr};
-  for (auto& step : x.item().before)
-    if (auto request = render_request(step.request, trial); !request)
-      return request.error();
-  if (auto request = render_request(x.item().request, trial); !request)
-    return request.error();
+  for (std::size_t step = 1; step <= x.item().before.size(); ++step)
+    if (auto later = render_request(x.request_of(step), trial); !later)
+      return later.error();
   return x;
 }
 
-const request_template& call_plan::current() const {
-  return in_step() ? item().before[step_].request : item().request;
+const request_template& call_plan::request_of(std::size_t step) const {
+  auto& before = item().before;
+  return step < before.size() ? before[step].request : item().request;
 }
 
-result<http_request> call_plan::request() const {
-  auto x = render_request(current(), {owner(), arguments_, fields_, access_token_, &answers_});
-  if (x && !redirected_to_.empty())
-    x->url = redirected_to_;
-  return x;
+result<http_request> call_plan::render() const {
+  return render_request(current(), {owner(), arguments_, fields_, access_token_, &answers_});
 }
 
 bool call_plan::accepts(const http_response& answer) const {
@@ -70,8 +70,7 @@ std::optional<std::string> call_plan::redirect_of(const http_response& answer) c
   if (!location || location->empty() || redirects_ >= redirects_max
       || !redirects(answer.status, current().method))
     return std::nullopt;
-  auto sent = request();
-  auto origin = sent ? origin_of(sent->url) : std::nullopt;
+  auto origin = origin_of(request_.url);
   if (!origin)
     return std::nullopt;
   // The token goes along, hence never to another origin.
@@ -84,7 +83,7 @@ std::optional<std::string> call_plan::redirect_of(const http_response& answer) c
 
 result<bool> call_plan::advance(const http_response& answer) {
   if (auto target = redirect_of(answer)) {
-    redirected_to_ = std::move(*target);
+    request_.url = std::move(*target);
     ++redirects_;
     return true;
   }
@@ -100,9 +99,10 @@ result<bool> call_plan::advance(const http_response& answer) {
   }
   answers_.push_back(std::move(value));
   ++step_;
-  redirected_to_.clear();
-  if (auto next = request(); !next)
+  auto next = render();
+  if (!next)
     return next.error();
+  request_ = std::move(*next);
   return true;
 }
 
@@ -119,7 +119,12 @@ outcome call_plan::shape_no_answer(const caf::error& why) const {
     owner(), request_is_safe() ? side_effect::none : effect_of(item()), why);
 }
 
-void call_plan::use_token(std::string access_token) { access_token_ = std::move(access_token); }
+void call_plan::use_token(std::string access_token) {
+  access_token_ = std::move(access_token);
+  // The token is in the headers only, and the place may be one that a redirect named.
+  if (auto anew = render())
+    request_.headers = std::move(anew->headers);
+}
 
 bool call_plan::request_is_safe() const { return current().method == "GET"; }
 

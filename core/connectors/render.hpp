@@ -19,8 +19,7 @@ namespace callboard::connectors {
 ///
 ///     auto plan = call_plan::make(ref, arguments, fields, token);   // may fail
 ///     for (;;) {
-///       auto request = plan->request();                             // may fail
-///       http_response answer = ... send ...;
+///       http_response answer = ... send plan->request() ...;
 ///       auto seen = plan->shape(answer);          // look at needs_refresh before going on:
 ///                                                 // plan->use_token(new_token), send again
 ///       auto more = plan->advance(answer);        // may fail
@@ -37,7 +36,7 @@ public:
                                 std::string access_token);
 
   /// The request to send now. The token is in the headers only; the host is the app's base.
-  result<http_request> request() const;
+  const http_request& request() const { return request_; }
 
   /// Takes the answer to request(). True: there is another request, the next one or the same at the
   /// place that a redirect within the same origin names (GitHub's moved repositories; at most
@@ -54,7 +53,7 @@ public:
   /// What it means that request() got no answer: the error of the HTTP client.
   outcome shape_no_answer(const caf::error& why) const;
 
-  /// Replaces the token after a refresh; request() renders anew.
+  /// Replaces the token after a refresh, in request() as well.
   void use_token(std::string access_token);
 
   /// The request now due only reads, so repeating it is harmless whatever the tool does (I52).
@@ -68,7 +67,10 @@ private:
   call_plan() = default;
 
   bool in_step() const { return step_ < item().before.size(); }
-  const request_template& current() const;
+  /// The tool's own request comes after its steps.
+  const request_template& request_of(std::size_t step) const;
+  const request_template& current() const { return request_of(step_); }
+  result<http_request> render() const;
   bool accepts(const http_response& answer) const;
   std::optional<std::string> redirect_of(const http_response& answer) const;
 
@@ -79,8 +81,7 @@ private:
   /// Answers of the requests before the tool's own, null where the body was empty.
   std::vector<json::value> answers_;
   std::size_t step_ = 0;
-  /// Where the current request goes instead; empty for its own place.
-  std::string redirected_to_;
+  http_request request_;
   int redirects_ = 0;
 };
 

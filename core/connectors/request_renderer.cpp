@@ -303,6 +303,7 @@ std::optional<std::string> url_value(const connection_fields& fields, std::strin
 
 http_headers render_headers(const app& owner, std::string_view access_token) {
   http_headers headers;
+  headers.reserve(owner.headers.size() + 1); // one more for a Content-Type
   for (auto& x : owner.headers) {
     auto value = x.value;
     if (auto at = value.find(token_placeholder); at != std::string::npos)
