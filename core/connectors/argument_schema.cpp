@@ -55,6 +55,9 @@ constexpr std::array<std::string_view, 17> keywords{
   "maxItems",  "properties",  "required", "minProperties", "maxProperties",
 };
 constexpr std::string_view additional = "additionalProperties";
+/// Those of them that stand around the arguments. What arguments need together is said by rules.
+constexpr std::array<std::string_view, 5> root_keywords{"type", "description", "title",
+                                                        "properties", "required"};
 constexpr std::array<std::string_view, 7> types{"string", "integer", "number", "boolean",
                                                 "object", "array",   "null"};
 
@@ -110,6 +113,9 @@ result<void> check_schema(const json::value& x, const std::string& pointer, int 
     std::string_view name{member.key().data(), member.key().size()};
     if (!contains(keywords, name) && name != additional)
       return mistake("unknown keyword \"" + std::string{name} + "\"",
+                     pointer + "/" + std::string{name});
+    if (depth == 0 && !contains(root_keywords, name) && name != additional)
+      return mistake("\"" + std::string{name} + "\" is only for a single argument; see \"rules\"",
                      pointer + "/" + std::string{name});
   }
   auto* type = find(*schema, "type");
@@ -208,84 +214,84 @@ std::string list_names(const json::object& properties) {
   return text.empty() ? "none" : text;
 }
 
+/// The values of one argument.
+struct value_rules {
+  valijson::Schema schema;
+  /// Patterns run in text_pattern, which bounds the length of the text first.
+  text_pattern pattern;
+};
+
+/// Names are judged here and values by valijson, each by the schema of its argument: a schema of
+/// the whole would make valijson look for the names once more, which costs more than the values.
 class compiled_schema : public argument_schema {
 public:
   explicit compiled_schema(json::object source) : source_(std::move(source)) {}
 
   /// Throws what valijson throws.
   void compile() {
-    // Patterns run in text_pattern, which bounds the length of the text first.
-    auto plain = source_;
-    auto& properties = plain["properties"].get_object();
-    for (auto& property : properties) {
-      auto& schema = property.value().get_object();
-      if (auto pattern = find_string(schema, "pattern")) {
+    valijson::SchemaParser parser{valijson::SchemaParser::kDraft7};
+    for (auto& property : *find_object(source_, "properties")) {
+      auto& rules = rules_[property.key()];
+      auto plain = property.value();
+      if (auto pattern = find_string(plain.get_object(), "pattern")) {
         auto compiled = text_pattern::compile(*pattern);
         if (!compiled)
           throw std::runtime_error("pattern of " + std::string{property.key()});
-        patterns_.emplace(property.key(), std::move(*compiled));
-        schema.erase("pattern");
+        rules.pattern = std::move(*compiled);
+        plain.get_object().erase("pattern");
       }
+      parser.populateSchema(valijson::adapters::BoostJsonAdapter{plain}, rules.schema);
     }
-    json::value root = std::move(plain);
-    valijson::SchemaParser parser{valijson::SchemaParser::kDraft7};
-    valijson::adapters::BoostJsonAdapter adapter{root};
-    parser.populateSchema(adapter, schema_);
   }
 
   std::optional<violation> check(const json::object& arguments) const override {
-    auto& properties = *find_object(source_, "properties");
     if (auto* required = find_array(source_, "required"))
       for (auto& name : *required)
         if (!arguments.contains(name.get_string()))
           return violation{{std::string{name.get_string()}}, "is required"};
     for (auto& argument : arguments)
-      if (!properties.contains(argument.key()))
+      if (!rules_.contains(std::string_view{argument.key()}))
         return violation{{std::string{argument.key()}},
-                         "is unknown; allowed are " + list_names(properties)};
-    if (auto found = check_values(arguments))
-      return found;
-    return check_patterns(arguments, properties);
+                         "is unknown; allowed are "
+                           + list_names(*find_object(source_, "properties"))};
+    for (auto& [name, rules] : rules_)
+      if (auto* value = find(arguments, name))
+        if (auto found = check_value(name, rules.schema, *value))
+          return found;
+    for (auto& [name, rules] : rules_) {
+      auto* value = rules.pattern.empty() ? nullptr : find(arguments, name);
+      auto* text = value ? value->if_string() : nullptr;
+      if (text && !rules.pattern.matches(*text))
+        return violation{{name}, "must be " + describe(*schema_at(source_, {name}))};
+    }
+    return std::nullopt;
   }
 
 private:
-  std::optional<violation> check_values(const json::object& arguments) const {
-    json::value root = arguments;
-    valijson::adapters::BoostJsonAdapter adapter{root};
+  std::optional<violation> check_value(const std::string& argument, const valijson::Schema& schema,
+                                       const json::value& value) const {
+    valijson::adapters::BoostJsonAdapter adapter{value};
     valijson::Validator fast{valijson::Validator::kStrongTypes};
-    if (fast.validate(schema_, adapter, nullptr))
+    if (fast.validate(schema, adapter, nullptr))
       return std::nullopt;
     valijson::ValidationResults results;
     valijson::Validator thorough{valijson::Validator::kStrongTypes};
-    thorough.validate(schema_, adapter, &results);
+    thorough.validate(schema, adapter, &results);
     valijson::ValidationResults::Error first;
     results.popError(first);
-    violation x;
+    violation x{{argument}, {}};
     for (std::size_t i = 1; i < first.context.size(); ++i) {
       auto& name = first.context[i];
       bool bracketed = name.size() > 1 && name.front() == '[' && name.back() == ']';
       x.path.push_back(bracketed ? name.substr(1, name.size() - 2) : name);
     }
-    auto* schema = schema_at(source_, x.path);
-    x.text = schema ? "must be " + describe(*schema) : "is not allowed";
-    if (x.path.empty())
-      x.path.emplace_back("arguments");
+    auto* allowed = schema_at(source_, x.path);
+    x.text = allowed ? "must be " + describe(*allowed) : "is not allowed";
     return x;
   }
 
-  std::optional<violation> check_patterns(const json::object& arguments,
-                                          const json::object& properties) const {
-    for (auto& [name, pattern] : patterns_) {
-      auto text = find_string(arguments, name);
-      if (text && !pattern.matches(*text))
-        return violation{{name}, "must be " + describe(*find_object(properties, name))};
-    }
-    return std::nullopt;
-  }
-
   json::object source_;
-  valijson::Schema schema_;
-  std::map<std::string, text_pattern, std::less<>> patterns_;
+  std::map<std::string, value_rules, std::less<>> rules_;
 };
 
 result<void> check_root(const json::object& schema) {

@@ -96,6 +96,8 @@ const mistake tool_mistakes[]{
   {"/tools/0/inputSchema", "required", "[\"nobody\"]", "\"nobody\", which is no property"},
   {"/tools/0/inputSchema", "required", "3", "required must be a list"},
   {"/tools/0/inputSchema", "$ref", "\"x\"", "unknown keyword \"$ref\""},
+  {"/tools/0/inputSchema", "minProperties", "1",
+   "/inputSchema/minProperties: \"minProperties\" is only for a single argument; see \"rules\""},
   {"/tools/0/inputSchema/properties/text", "description", nullptr,
    "/inputSchema/properties/text: description is missing"},
   {"/tools/0/inputSchema/properties/text", "type", "\"text\"", "unknown type; allowed are string"},
