@@ -29,9 +29,9 @@ std::optional<std::string_view> find_header(const http_headers& headers, std::st
   return std::nullopt;
 }
 
-bool iequals(std::string_view a, std::string_view b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                    [](char x, char y) { return lower(x) == lower(y); });
+bool equal_but_for_case(std::string_view a, std::string_view b) {
+  return std::equal(a.begin(), a.end(), b.begin(),
+                    [](char x, char y) { return x == y || lower(x) == lower(y); });
 }
 
 std::string to_lower(std::string_view x) {
@@ -41,10 +41,12 @@ std::string to_lower(std::string_view x) {
 }
 
 std::string_view trim(std::string_view x) {
-  auto first = x.find_first_not_of(" \t");
-  if (first == std::string_view::npos)
-    return {};
-  return x.substr(first, x.find_last_not_of(" \t") - first + 1);
+  auto is_blank = [](char c) { return c == ' ' || c == '\t'; };
+  while (!x.empty() && is_blank(x.front()))
+    x.remove_prefix(1);
+  while (!x.empty() && is_blank(x.back()))
+    x.remove_suffix(1);
+  return x;
 }
 
 std::string percent_encode(std::string_view x) {

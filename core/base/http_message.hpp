@@ -56,8 +56,15 @@ typename Inspector::result_type inspect(Inspector& f, http_response& x) {
 /// The value of the first field of that name (any case), or nothing.
 std::optional<std::string_view> find_header(const http_headers& headers, std::string_view name);
 
-/// Equality without regard to ASCII case.
-bool iequals(std::string_view a, std::string_view b);
+/// The same without regard to ASCII case.
+/// @pre equal sizes
+bool equal_but_for_case(std::string_view a, std::string_view b);
+
+/// Equality without regard to ASCII case. Most names that are compared differ in their length
+/// already, which costs no call.
+inline bool iequals(std::string_view a, std::string_view b) {
+  return a.size() == b.size() && equal_but_for_case(a, b);
+}
 
 /// ASCII lower case.
 std::string to_lower(std::string_view x);

@@ -13,6 +13,17 @@ BOOST_AUTO_TEST_CASE(headers_are_found_in_any_case) {
   BOOST_TEST(!find_header(headers, "content").has_value());
 }
 
+BOOST_AUTO_TEST_CASE(names_are_equal_but_for_the_case_of_their_letters) {
+  BOOST_TEST(iequals("", ""));
+  BOOST_TEST(iequals("eTag-Z", "EtAG-z"));
+  for (auto other : {"", "e", "et", "etc", "atag", "etag ", "et\x41g\x01"})
+    BOOST_TEST(!iequals("etag", other), other);
+  // As far apart as upper and lower case, but no letters.
+  BOOST_TEST(!iequals("@", "`"));
+  BOOST_TEST(!iequals("[", "{"));
+  BOOST_TEST(!iequals("\xc1", "\xe1"));
+}
+
 BOOST_AUTO_TEST_CASE(forms_read_back) {
   BOOST_TEST(rc::check("form", [](const std::vector<name_value>& fields) {
     for (auto& field : fields)
@@ -34,6 +45,8 @@ BOOST_AUTO_TEST_CASE(escapes_at_the_end_are_read_and_malformed_ones_refused) {
 BOOST_AUTO_TEST_CASE(blanks_are_trimmed) {
   BOOST_TEST(trim(" \t a b\t") == "a b");
   BOOST_TEST(trim("  ").empty());
+  BOOST_TEST(trim("").empty());
+  BOOST_TEST(trim("\na\r") == "\na\r");
 }
 
 BOOST_AUTO_TEST_SUITE_END()
