@@ -1,6 +1,7 @@
 #include "core/base/http_message.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cctype>
 
 namespace callboard {
@@ -14,6 +15,14 @@ int hex_digit(char c) {
   c = lower(c);
   return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
+
+constexpr auto control_characters = [] {
+  std::array<bool, 256> table{};
+  for (std::size_t c = 0; c < 0x20; ++c)
+    table[c] = c != '\t';
+  table[0x7f] = true;
+  return table;
+}();
 
 bool unreserved(char c) {
   return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-'
@@ -38,6 +47,11 @@ std::string to_lower(std::string_view x) {
   std::string result{x};
   std::transform(result.begin(), result.end(), result.begin(), lower);
   return result;
+}
+
+bool is_field_text(std::string_view x) {
+  return std::none_of(x.begin(), x.end(),
+                      [](char c) { return control_characters[static_cast<unsigned char>(c)]; });
 }
 
 std::string_view trim(std::string_view x) {

@@ -69,6 +69,9 @@ inline bool iequals(std::string_view a, std::string_view b) {
 /// ASCII lower case.
 std::string to_lower(std::string_view x);
 
+/// Whether a header field may have this value: no control characters but tabs.
+bool is_field_text(std::string_view x);
+
 /// Without leading and trailing blanks and tabs.
 std::string_view trim(std::string_view x);
 

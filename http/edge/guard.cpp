@@ -27,7 +27,7 @@ constexpr std::size_t length_digits_max = 18;
 constexpr std::array<std::string_view, 7> methods{"GET", "POST",    "DELETE", "PATCH",
                                                   "PUT", "OPTIONS", "HEAD"};
 
-constexpr std::array<bool, 256> make_token_table() {
+constexpr auto token_characters = [] {
   std::array<bool, 256> table{};
   for (int c = '0'; c <= '9'; ++c)
     table[static_cast<std::size_t>(c)] = true;
@@ -38,22 +38,12 @@ constexpr std::array<bool, 256> make_token_table() {
   for (char c : std::string_view{"!#$%&'*+-.^_`|~"})
     table[static_cast<unsigned char>(c)] = true;
   return table;
-}
+}();
 
-constexpr auto token_table = make_token_table();
-
-bool is_token_char(char c) { return token_table[static_cast<unsigned char>(c)]; }
+bool is_token_char(char c) { return token_characters[static_cast<unsigned char>(c)]; }
 
 bool is_token(std::string_view x) {
-  return !x.empty() && std::all_of(x.begin(), x.end(), is_token_char);
-}
-
-/// Field values: everything but control characters; tabs are fine.
-bool is_text(std::string_view x) {
-  return std::none_of(x.begin(), x.end(), [](char c) {
-    auto byte = static_cast<unsigned char>(c);
-    return (byte < 0x20 && byte != '\t') || byte == 0x7f;
-  });
+  return !x.empty() && std::all_of(x.begin(), x.end(), [](char c) { return is_token_char(c); });
 }
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
@@ -210,7 +200,7 @@ bool request_guard::check_request_line() {
   auto method = line_.substr(0, first);
   auto target = line_.substr(first + 1, second - first - 1);
   auto version = line_.substr(second + 1);
-  if (!is_token(method) || target.empty() || !is_text(line_))
+  if (!is_token(method) || target.empty() || !is_field_text(line_))
     return refuse(refusal::bad_request_line);
   if (target.size() > limits_.url_bytes_max)
     return refuse(refusal::target_too_long);
@@ -256,7 +246,7 @@ bool request_guard::check_field(std::string_view& name, std::string_view& value,
     return refuse(malformed);
   name = line_.substr(0, colon);
   value = trim(line_.substr(colon + 1));
-  if (!is_token(name) || !is_text(value))
+  if (!is_token(name) || !is_field_text(value))
     return refuse(malformed);
   if (name.size() > limits_.header_name_bytes_max || value.size() > limits_.header_value_bytes_max)
     return refuse(refusal::head_too_large);
@@ -320,7 +310,7 @@ bool request_guard::on_chunk_line(std::string_view message) {
   if (!take_line(message, chunk_line_bytes_max, refusal::bad_chunk, refusal::bad_chunk))
     return false;
   auto digits = std::min(line_.find(';'), line_.size());
-  if (digits == 0 || digits > chunk_digits_max || !is_text(line_))
+  if (digits == 0 || digits > chunk_digits_max || !is_field_text(line_))
     return refuse(refusal::bad_chunk);
   part_bytes_ = 0;
   for (char c : line_.substr(0, digits)) {

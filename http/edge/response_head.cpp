@@ -8,22 +8,20 @@
 namespace callboard {
 namespace {
 
+/// Fields that render_head writes by itself.
+constexpr std::array<std::string_view, 4> own_names{"date", "content-length", "transfer-encoding",
+                                                    "connection"};
+
 bool is_ours(std::string_view name) {
-  for (std::string_view ours : {"date", "content-length", "transfer-encoding", "connection"})
-    if (iequals(name, ours))
-      return true;
-  return false;
+  return std::any_of(own_names.begin(), own_names.end(),
+                     [&](std::string_view ours) { return iequals(name, ours); });
 }
 
-bool is_clean(std::string_view x) {
-  return std::none_of(x.begin(), x.end(), [](char c) {
-    auto byte = static_cast<unsigned char>(c);
-    return (byte < 0x20 && byte != '\t') || byte == 0x7f;
-  });
-}
-
+/// No control characters, blanks and colons.
 bool is_name(std::string_view x) {
-  return !x.empty() && is_clean(x) && x.find_first_of(" :\t") == std::string_view::npos;
+  return !x.empty() && std::none_of(x.begin(), x.end(), [](char c) {
+    return static_cast<unsigned char>(c) <= ' ' || c == ':' || c == 0x7f;
+  });
 }
 
 /// The Date field, made once a second per thread.
@@ -97,7 +95,7 @@ std::string render_head(const response_head& head) {
   out += reason_phrase(head.status);
   out += "\r\n";
   for (auto& [name, value] : head.headers) {
-    if (is_ours(name) || !is_name(name) || !is_clean(value))
+    if (is_ours(name) || !is_name(name) || !is_field_text(value))
       continue;
     out += name;
     out += ": ";

@@ -42,6 +42,14 @@ BOOST_AUTO_TEST_CASE(escapes_at_the_end_are_read_and_malformed_ones_refused) {
   BOOST_TEST(find_field(parse_form("x=1&&y").value(), "y").value().empty());
 }
 
+BOOST_AUTO_TEST_CASE(field_values_hold_no_control_characters_but_tabs) {
+  BOOST_TEST(is_field_text(""));
+  for (int c = 0; c < 256; ++c) {
+    bool control = (c < 0x20 && c != '\t') || c == 0x7f;
+    BOOST_TEST(is_field_text(std::string{"a"} + static_cast<char>(c) + "b") == !control, c);
+  }
+}
+
 BOOST_AUTO_TEST_CASE(blanks_are_trimmed) {
   BOOST_TEST(trim(" \t a b\t") == "a b");
   BOOST_TEST(trim("  ").empty());
