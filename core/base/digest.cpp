@@ -41,14 +41,28 @@ int hex_value(char c) {
   return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
+/// Writes the two digits of a byte; gives the place behind them.
+char* put_hex(char* to, char byte) {
+  static constexpr char digits[] = "0123456789abcdef";
+  auto value = static_cast<unsigned char>(byte);
+  *to++ = digits[value >> 4];
+  *to++ = digits[value & 15];
+  return to;
+}
+
 /// Formats 16 bytes as a UUID with the version and variant bits set.
 std::string format_uuid(std::string bytes, unsigned version) {
   bytes.resize(16);
   bytes[6] = static_cast<char>((static_cast<unsigned char>(bytes[6]) & 0x0fu) | (version << 4));
   bytes[8] = static_cast<char>((static_cast<unsigned char>(bytes[8]) & 0x3fu) | 0x80u);
-  auto hex = to_hex(bytes);
-  return hex.substr(0, 8) + '-' + hex.substr(8, 4) + '-' + hex.substr(12, 4) + '-'
-         + hex.substr(16, 4) + '-' + hex.substr(20);
+  std::string text(36, '-');
+  auto* to = text.data();
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    if (i == 4 || i == 6 || i == 8 || i == 10)
+      ++to;
+    to = put_hex(to, bytes[i]);
+  }
+  return text;
 }
 
 /// The remainder of each byte. Every presented key has a checksum, so this runs on each request.
@@ -81,14 +95,10 @@ std::string hmac_sha256(std::string_view key, std::string_view data) {
 }
 
 std::string to_hex(std::string_view bytes) {
-  static constexpr char digits[] = "0123456789abcdef";
-  std::string result;
-  result.reserve(bytes.size() * 2);
-  for (char c : bytes) {
-    auto byte = static_cast<unsigned char>(c);
-    result += digits[byte >> 4];
-    result += digits[byte & 15];
-  }
+  std::string result(bytes.size() * 2, '\0');
+  auto* to = result.data();
+  for (char byte : bytes)
+    to = put_hex(to, byte);
   return result;
 }
 

@@ -1,6 +1,7 @@
 #include "http/edge/error_body.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 
 #include "core/base/digest.hpp"
@@ -70,13 +71,13 @@ request_id make_request_id() {
   // Ids are no secrets: one random prefix per thread and a counter keep the random source out of
   // every request.
   constexpr std::size_t prefix_bytes = 12;
-  thread_local const std::string prefix = random_bytes(prefix_bytes);
+  thread_local const std::string prefix = "req_" + to_hex(random_bytes(prefix_bytes));
   thread_local std::uint32_t counter = 0;
   ++counter;
-  std::string id = prefix;
-  for (int shift = 24; shift >= 0; shift -= 8)
-    id += static_cast<char>((counter >> shift) & 0xff);
-  return {"req_" + to_hex(id)};
+  std::array<char, 4> bytes{};
+  for (std::size_t i = 0; i < bytes.size(); ++i)
+    bytes[i] = static_cast<char>(counter >> (24 - 8 * i));
+  return {prefix + to_hex({bytes.data(), bytes.size()})};
 }
 
 request_id request_id_of(const http_headers& headers) {

@@ -27,6 +27,7 @@ BOOST_AUTO_TEST_CASE(random_uuids_carry_their_version) {
   auto x = uuid4();
   BOOST_TEST(x.size() == 36u);
   BOOST_TEST(x[14] == '4');
+  BOOST_TEST(is_uuid(x));
   BOOST_TEST(x != uuid4());
 }
 
