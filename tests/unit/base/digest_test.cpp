@@ -23,6 +23,15 @@ BOOST_AUTO_TEST_CASE(known_values) {
   BOOST_TEST(to_base64url("\xfb\xff") == "-_8");
 }
 
+BOOST_AUTO_TEST_CASE(a_digest_does_not_depend_on_those_before_it) {
+  auto once = sha256("abc");
+  sha256(std::string(100, 'x')); // leaves more than a block behind
+  uuid5("6ba7b810-9dad-11d1-80b4-00c04fd430c8", "another algorithm");
+  BOOST_TEST((sha256("abc") == once));
+  BOOST_TEST(to_hex(sha256(""))
+             == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+}
+
 BOOST_AUTO_TEST_CASE(random_uuids_carry_their_version) {
   auto x = uuid4();
   BOOST_TEST(x.size() == 36u);
