@@ -1,6 +1,7 @@
 #include "http/edge/route_table.hpp"
 
 #include <algorithm>
+#include <array>
 
 namespace callboard {
 namespace {
@@ -13,6 +14,7 @@ constexpr std::size_t segments_max = 8;
 
 std::vector<std::string_view> split(std::string_view path) {
   std::vector<std::string_view> segments;
+  segments.reserve(segments_max);
   while (!path.empty() && segments.size() <= segments_max) {
     path.remove_prefix(1);
     auto end = std::min(path.find('/'), path.size());
@@ -64,14 +66,17 @@ struct parsed_route {
   std::vector<std::string_view> segments;
 };
 
-const std::vector<parsed_route>& parsed_routes() {
+constexpr std::size_t sides = 3;
+
+/// The routes of one listener.
+const std::vector<parsed_route>& parsed_routes(edge_side side) {
   static const auto parsed = [] {
-    std::vector<parsed_route> result;
+    std::array<std::vector<parsed_route>, sides> result;
     for (auto& line : all_routes())
-      result.push_back({&line, split(line.pattern)});
+      result.at(static_cast<std::size_t>(line.side)).push_back({&line, split(line.pattern)});
     return result;
   }();
-  return parsed;
+  return parsed.at(static_cast<std::size_t>(side));
 }
 
 bool matches(const parsed_route& x, const std::vector<std::string>& segments) {
@@ -83,10 +88,28 @@ bool matches(const parsed_route& x, const std::vector<std::string>& segments) {
   return true;
 }
 
+bool answers_head(const route& line) { return line.method == "GET" && !line.has(no_head); }
+
+bool has_method(const route& line, std::string_view method) {
+  return line.method == method || (method == "HEAD" && answers_head(line));
+}
+
 void add_method(std::string& allow, std::string_view method) {
   if (!allow.empty())
     allow += ", ";
   allow += method;
+}
+
+std::string methods_of(edge_side side, const std::vector<std::string>& segments) {
+  std::string allow;
+  for (auto& candidate : parsed_routes(side)) {
+    if (!matches(candidate, segments))
+      continue;
+    add_method(allow, candidate.line->method);
+    if (answers_head(*candidate.line))
+      add_method(allow, "HEAD");
+  }
+  return allow;
 }
 
 } // namespace
@@ -194,33 +217,32 @@ const std::vector<route>& all_routes() {
 route_match find_route(edge_side side, std::string_view method, std::string_view path) {
   if (path.empty() || path.front() != '/')
     return {};
+  auto parts = split(path);
   std::vector<std::string> segments;
-  for (auto raw : split(path)) {
+  segments.reserve(parts.size());
+  for (auto raw : parts) {
     auto segment = percent_decode(raw);
     if (!segment || !is_plain_text(*segment))
       return {route_outcome::bad_path, nullptr, {}, {}};
     segments.push_back(std::move(*segment));
   }
   route_match result;
-  for (auto& candidate : parsed_routes()) {
-    auto& line = *candidate.line;
-    if (line.side != side || !matches(candidate, segments))
-      continue;
-    bool head = line.method == "GET" && !line.has(no_head);
-    add_method(result.allow, line.method);
-    if (head)
-      add_method(result.allow, "HEAD");
-    if (line.method != method && !(head && method == "HEAD"))
-      continue;
-    result.line = &line;
-    for (std::size_t i = 0; i < segments.size(); ++i)
-      if (is_parameter(candidate.segments[i]))
-        result.fields.emplace_back(parameter_name(candidate.segments[i]), segments[i]);
+  auto& routes = parsed_routes(side);
+  auto found = std::find_if(routes.begin(), routes.end(), [&](const parsed_route& x) {
+    return has_method(*x.line, method) && matches(x, segments);
+  });
+  if (found == routes.end() || method == "OPTIONS")
+    result.allow = methods_of(side, segments);
+  if (found == routes.end()) {
+    if (!result.allow.empty())
+      result.outcome = route_outcome::wrong_method;
+    return result;
   }
-  if (result.line)
-    result.outcome = route_outcome::found;
-  else if (!result.allow.empty())
-    result.outcome = route_outcome::wrong_method;
+  result.outcome = route_outcome::found;
+  result.line = found->line;
+  for (std::size_t i = 0; i < segments.size(); ++i)
+    if (is_parameter(found->segments[i]))
+      result.fields.emplace_back(parameter_name(found->segments[i]), std::move(segments[i]));
   return result;
 }
 

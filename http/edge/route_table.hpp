@@ -57,7 +57,8 @@ struct route_match {
   const route* line = nullptr;
   /// Decoded parameters by name.
   std::vector<name_value> fields;
-  /// The methods of the path, as for the Allow header field: "GET, HEAD, PATCH".
+  /// The methods of the path, as for the Allow header field: "GET, HEAD, PATCH". Only told to who
+  /// asks for them, by OPTIONS, or errs.
   std::string allow;
 };
 

@@ -102,6 +102,9 @@ BOOST_AUTO_TEST_CASE(a_wrong_method_names_the_right_ones) {
   BOOST_TEST((find_route(edge_side::mcp, "HEAD", "/mcp/x").outcome == route_outcome::wrong_method));
   BOOST_TEST(
     (find_route(edge_side::api, "HEAD", "/v1/models").line->target == endpoint::models_list));
+  auto asked = find_route(edge_side::mcp, "OPTIONS", "/mcp/x");
+  BOOST_TEST((asked.outcome == route_outcome::found));
+  BOOST_TEST(asked.allow == "GET, POST, DELETE, OPTIONS");
 }
 
 BOOST_AUTO_TEST_CASE(origins_are_loopback_or_our_own) {
