@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <utility>
 
 #include "core/base/http_message.hpp"
 
@@ -35,19 +36,12 @@ std::optional<std::uint16_t> read_port(std::string_view text) {
   return port;
 }
 
-} // namespace
-
-std::optional<url_origin> origin_of(std::string_view url) {
-  auto colon = url.find("://");
-  if (colon == std::string_view::npos)
-    return std::nullopt;
+/// Reads what stands behind the "://" of a URL.
+std::optional<url_origin> origin_behind(std::string scheme, std::string_view rest) {
   url_origin x;
-  x.scheme = to_lower(url.substr(0, colon));
-  if (x.scheme != "http" && x.scheme != "https")
-    return std::nullopt;
-  x.port = x.scheme == "https" ? 443 : 80;
-  auto authority = url.substr(colon + 3);
-  authority = authority.substr(0, authority.find_first_of("/?#"));
+  x.port = scheme == "https" ? 443 : 80;
+  x.scheme = std::move(scheme);
+  auto authority = rest.substr(0, rest.find_first_of("/?#"));
   auto host_end = authority.starts_with('[') ? authority.find(']') : authority.find(':');
   if (host_end != std::string_view::npos && authority[host_end] == ']')
     ++host_end;
@@ -64,6 +58,18 @@ std::optional<url_origin> origin_of(std::string_view url) {
   return x;
 }
 
+} // namespace
+
+std::optional<url_origin> origin_of(std::string_view url) {
+  auto colon = url.find("://");
+  if (colon == std::string_view::npos)
+    return std::nullopt;
+  auto scheme = to_lower(url.substr(0, colon));
+  if (scheme != "http" && scheme != "https")
+    return std::nullopt;
+  return origin_behind(std::move(scheme), url.substr(colon + 3));
+}
+
 bool origin_allowed(std::string_view origin, const std::vector<std::string>& own_urls) {
   auto x = origin_of(origin);
   if (!x)
@@ -74,7 +80,7 @@ bool origin_allowed(std::string_view origin, const std::vector<std::string>& own
 }
 
 bool host_allowed(std::string_view host, const std::vector<std::string>& own_urls) {
-  auto x = origin_of("http://" + std::string{host});
+  auto x = origin_behind("http", host);
   if (!x)
     return false;
   return is_loopback_name(x->host) || std::any_of(own_urls.begin(), own_urls.end(), [&](auto& url) {
