@@ -27,9 +27,11 @@ constexpr const char* mcp_response_headers =
   "X-RateLimit-Remaining-Requests, X-RateLimit-Reset-Requests";
 
 bool is_json(std::string_view content_type) {
-  auto media_type = to_lower(trim(content_type.substr(0, content_type.find(';'))));
-  return media_type == "application/json"
-         || (media_type.starts_with("application/") && media_type.ends_with("+json"));
+  auto media_type = trim(content_type.substr(0, content_type.find(';')));
+  if (iequals(media_type, "application/json"))
+    return true;
+  auto lower = to_lower(media_type);
+  return lower.starts_with("application/") && lower.ends_with("+json");
 }
 
 bool needs_json(const route& line, const wire_request& request) {
@@ -139,7 +141,7 @@ bool refuse_unroutable(const wire_request& request, const route_match& match,
   return false;
 }
 
-void serve(const route_settings& settings, const front_actor& front, wire_request request,
+void serve(const route_settings& settings, const front_actor& front, wire_request&& request,
            reply_sink_ptr inner) {
   std::string_view target{request.target};
   auto question = std::min(target.find('?'), target.size());
@@ -171,8 +173,8 @@ void serve(const route_settings& settings, const front_actor& front, wire_reques
 } // namespace
 
 wire_handler make_edge_handler(route_settings settings, front_actor front) {
-  return [settings = std::move(settings), front = std::move(front)](wire_request request,
-                                                                    reply_sink_ptr sink) {
+  return [settings = std::move(settings), front = std::move(front)](wire_request&& request,
+                                                                    reply_sink_ptr&& sink) {
     serve(settings, front, std::move(request), std::move(sink));
   };
 }
