@@ -24,6 +24,24 @@ constexpr const char* user_agent = "callboard";
 constexpr std::array<std::string_view, 4> framing_fields{"host", "content-length", "connection",
                                                          "transfer-encoding"};
 
+bool is_framing(std::string_view name) {
+  return std::any_of(framing_fields.begin(), framing_fields.end(),
+                     [&](std::string_view x) { return iequals(x, name); });
+}
+
+/// What libcurl unpacks, in its own order.
+std::string known_encodings() {
+  constexpr std::array<std::pair<int, const char*>, 4> table{{{CURL_VERSION_LIBZ, "deflate"},
+                                                              {CURL_VERSION_LIBZ, "gzip"},
+                                                              {CURL_VERSION_BROTLI, "br"},
+                                                              {CURL_VERSION_ZSTD, "zstd"}}};
+  std::string names;
+  for (auto& [feature, name] : table)
+    if ((curl_version_info(CURLVERSION_NOW)->features & feature) != 0)
+      names += (names.empty() ? "" : ", ") + std::string{name};
+  return names;
+}
+
 template <class T>
 void set(CURL* easy, CURLoption option, T value) {
   curl_easy_setopt(easy, option, value);
@@ -75,7 +93,7 @@ transfer::transfer(fetch_request request, fetch_callbacks callbacks, easy_ptr ea
   auto& message = request_.message;
   if (!is_token(message.method) || !is_clean(message.url))
     problem_ = make_problem(errc::bad_request, "The outbound request is malformed.");
-  else if (!set_headers())
+  else if (!take_fields())
     problem_ = make_problem(errc::bad_request, "An outbound header field is malformed.");
   else
     set_up();
@@ -99,7 +117,7 @@ easy_ptr transfer::make_handle(const http_client_args& args, socket_watch& watch
   set(easy, CURLOPT_MAXAGE_CONN, connection_idle_seconds_max);
   set(easy, CURLOPT_DNS_CACHE_TIMEOUT, dns_cache_seconds);
   set(easy, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(args.connect_timeout.count()));
-  set(easy, CURLOPT_USERAGENT, user_agent);
+  set(easy, CURLOPT_ACCEPT_ENCODING, "");
   if (!args.ca_file.empty()) {
     set(easy, CURLOPT_CAINFO, args.ca_file.c_str());
     set(easy, CURLOPT_CAPATH, static_cast<const char*>(nullptr));
@@ -118,10 +136,11 @@ void transfer::set_up() {
   auto* self = static_cast<void*>(this);
   set(easy, CURLOPT_URL, request_.message.url.c_str());
   set(easy, CURLOPT_TIMEOUT_MS, static_cast<long>(request_.timeout.count()));
-  // A compressed stream would wait in the sender's compressor.
-  set(easy, CURLOPT_ACCEPT_ENCODING, callbacks_.streamed() ? nullptr : "");
+  // Nobody asked for a compressed stream (see take_fields()); what comes is passed on as it is.
+  if (callbacks_.streamed())
+    set(easy, CURLOPT_ACCEPT_ENCODING, static_cast<const char*>(nullptr));
   set_method();
-  set(easy, CURLOPT_HTTPHEADER, headers_.get());
+  set_fields();
   set(easy, CURLOPT_PRIVATE, self);
   set(easy, CURLOPT_HEADERDATA, self);
   set(easy, CURLOPT_WRITEDATA, self);
@@ -131,7 +150,7 @@ void transfer::set_up() {
 
 void transfer::set_method() {
   auto* easy = easy_.get();
-  auto& [method, url, headers, body] = request_.message;
+  auto& method = request_.message.method;
   // Whatever the handle did before.
   set(easy, CURLOPT_HTTPGET, 1L);
   set(easy, CURLOPT_CUSTOMREQUEST, static_cast<const char*>(nullptr));
@@ -139,38 +158,65 @@ void transfer::set_method() {
     set(easy, CURLOPT_NOBODY, 1L);
     return;
   }
-  bool has_body = !body.empty() || method == "POST" || method == "PUT" || method == "PATCH";
-  if (has_body) {
-    set(easy, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body.size()));
+  if (sends_body()) {
+    set(easy, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request_.message.body.size()));
     // Not copied: the body lives as long as the transfer.
-    set(easy, CURLOPT_POSTFIELDS, body.c_str());
+    set(easy, CURLOPT_POSTFIELDS, request_.message.body.c_str());
   }
-  if (method != (has_body ? "POST" : "GET"))
+  if (method != (sends_body() ? "POST" : "GET"))
     set(easy, CURLOPT_CUSTOMREQUEST, method.c_str());
 }
 
-/// False when a field could break out of its line.
-bool transfer::set_headers() {
-  auto append = [this](const std::string& line) {
-    auto* longer = curl_slist_append(headers_.get(), line.c_str());
-    if (longer && !headers_)
-      headers_.reset(longer);
+bool transfer::sends_body() const {
+  auto& method = request_.message.method;
+  return method != "HEAD"
+         && (!request_.message.body.empty() || method == "POST" || method == "PUT"
+             || method == "PATCH");
+}
+
+/// Writes the request's fields as one text. False when one could break out of its line.
+bool transfer::take_fields() {
+  auto& given = request_.message.headers;
+  auto add = [this](std::string_view name, std::string_view value) {
+    fields_.append(fields_.empty() ? "" : "\r\n").append(name).append(": ").append(value);
   };
-  for (auto& [name, value] : request_.message.headers) {
+  for (auto& [name, value] : given) {
     if (!is_token(name) || !is_clean(value))
       return false;
-    auto lower = to_lower(name);
-    if (std::find(framing_fields.begin(), framing_fields.end(), lower) != framing_fields.end())
-      continue;
-    // libcurl takes "Name:" for "leave it out", and "Name;" for an empty value.
-    append(trim(value).empty() ? name + ";" : name + ": " + value);
+    if (!is_framing(name))
+      add(name, value);
   }
-  // Fields that libcurl would add: waiting for 100 Continue costs a second with servers that do
-  // not know it.
-  append("Expect:");
-  if (!find_header(request_.message.headers, "Content-Type"))
-    append("Content-Type:");
+  if (!find_header(given, "User-Agent"))
+    add("User-Agent", user_agent);
+  if (!find_header(given, "Accept"))
+    add("Accept", "*/*");
+  static const auto encodings = known_encodings();
+  // A compressed stream would wait in the sender's compressor.
+  if (!callbacks_.streamed() && !find_header(given, "Accept-Encoding"))
+    add("Accept-Encoding", encodings);
   return true;
+}
+
+/// Gives libcurl all fields as one line: it goes through the list for every field that it knows,
+/// and writes its own fields twice, byte by byte.
+void transfer::set_fields() {
+  curl_slist* lines = nullptr;
+  std::size_t count = 0;
+  auto prepend = [&](const char* line) {
+    // libcurl only reads it.
+    lines_[count] = {const_cast<char*>(line), lines};
+    lines = &lines_[count++];
+  };
+  prepend(fields_.c_str());
+  // libcurl takes "Name:" for "leave it out".
+  if (sends_body()) {
+    prepend("Content-Type:");
+    // Waiting for 100 Continue costs a second with servers that do not know it.
+    prepend("Expect:");
+  }
+  prepend("Accept-Encoding:");
+  prepend("Accept:");
+  set(easy_.get(), CURLOPT_HTTPHEADER, lines);
 }
 
 std::size_t transfer::on_header(char* data, std::size_t size, std::size_t count, void* self) {
@@ -329,7 +375,11 @@ easy_ptr transfer::finish(errc code, const char* why) {
 }
 
 /// What points into this transfer is set anew by the next one.
-easy_ptr transfer::release() { return std::move(easy_); }
+easy_ptr transfer::release() {
+  if (callbacks_.streamed())
+    set(easy_.get(), CURLOPT_ACCEPT_ENCODING, "");
+  return std::move(easy_);
+}
 
 caf::error transfer::error_of(CURLcode code) {
   if (too_large_)

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -34,12 +35,6 @@ struct easy_deleter {
   void operator()(CURL* x) const noexcept { curl_easy_cleanup(x); }
 };
 using easy_ptr = std::unique_ptr<CURL, easy_deleter>;
-
-/// Owns a list of header lines.
-struct slist_deleter {
-  void operator()(curl_slist* x) const noexcept { curl_slist_free_all(x); }
-};
-using slist_ptr = std::unique_ptr<curl_slist, slist_deleter>;
 
 /// One request under way: its libcurl handle and what libcurl's callbacks have collected. For the
 /// engine's thread only.
@@ -83,7 +78,9 @@ private:
 
   void set_up();
   void set_method();
-  bool set_headers();
+  bool take_fields();
+  void set_fields();
+  bool sends_body() const;
   void take_header(std::string_view line);
   bool take_body(std::string_view piece);
   bool may_connect(const curl_sockaddr& address);
@@ -96,7 +93,10 @@ private:
   fetch_request request_;
   fetch_callbacks callbacks_;
   easy_ptr easy_;
-  slist_ptr headers_;
+  /// "Name: value", with line ends in between.
+  std::string fields_;
+  /// libcurl's list: the fields that it leaves out, and ours.
+  std::array<curl_slist, 5> lines_{};
   bool allow_private_;
   http_client_counters& counters_;
   socket_watch& watch_;
