@@ -106,6 +106,8 @@ easy_ptr transfer::make_handle(const http_client_args& args, socket_watch& watch
   set(easy, CURLOPT_FOLLOWLOCATION, 0L);
   set(easy, CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
   set(easy, CURLOPT_PROXY, "");
+  // Spares libcurl the look into the environment for hosts without proxy.
+  set(easy, CURLOPT_NOPROXY, "*");
   // Whoever made the URL has decided on its path; libcurl takes dots out of it byte by byte.
   set(easy, CURLOPT_PATH_AS_IS, 1L);
   set(easy, CURLOPT_NOSIGNAL, 1L);
