@@ -3,6 +3,7 @@ target_sources(callboard_http PRIVATE
   client/blocking_fetch.cpp
   client/fetch_engine.cpp
   client/http_client.cpp
+  client/origin_book.cpp
   client/socket_watch.cpp
   client/transfer.cpp
   edge/decorated_sink.cpp

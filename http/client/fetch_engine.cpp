@@ -99,7 +99,7 @@ bool fetch_engine::take_orders() {
 
 void fetch_engine::begin(submission order) {
   auto x = std::make_unique<transfer>(std::move(order.request), std::move(order.callbacks),
-                                      make_easy(), args_, watch_, fresh_);
+                                      make_easy(), args_, origins_, watch_, fresh_);
   if (x->problem()) {
     --args_.counters->in_flight;
     auto problem = x->problem();

@@ -10,6 +10,7 @@
 #include <curl/curl.h>
 
 #include "http/client/http_client.hpp"
+#include "http/client/origin_book.hpp"
 #include "http/client/socket_watch.hpp"
 #include "http/client/transfer.hpp"
 
@@ -62,6 +63,7 @@ private:
   std::unique_ptr<CURLM, multi_deleter> multi_;
   std::unordered_map<CURL*, std::unique_ptr<transfer>> running_;
   std::vector<easy_ptr> spare_;
+  origin_book origins_;
   /// Streamed requests with something to pass on.
   std::vector<CURL*> fresh_;
   transfer::clock::time_point next_silence_check_ = transfer::clock::time_point::max();

@@ -87,9 +87,11 @@ std::optional<ip_address> address_of(const curl_sockaddr& x, std::uint16_t& port
 } // namespace
 
 transfer::transfer(fetch_request request, fetch_callbacks callbacks, easy_ptr easy,
-                   const http_client_args& args, socket_watch& watch, std::vector<CURL*>& fresh)
+                   const http_client_args& args, origin_book& origins, socket_watch& watch,
+                   std::vector<CURL*>& fresh)
     : request_(std::move(request)), callbacks_(std::move(callbacks)), easy_(std::move(easy)),
-      allow_private_(args.allow_private), counters_(*args.counters), watch_(watch), fresh_(fresh) {
+      url_(origins.split(request_.message.url)), allow_private_(args.allow_private),
+      counters_(*args.counters), watch_(watch), fresh_(fresh) {
   auto& message = request_.message;
   if (!is_token(message.method) || !is_clean(message.url))
     problem_ = make_problem(errc::bad_request, "The outbound request is malformed.");
@@ -136,7 +138,7 @@ easy_ptr transfer::make_handle(const http_client_args& args, socket_watch& watch
 void transfer::set_up() {
   auto* easy = easy_.get();
   auto* self = static_cast<void*>(this);
-  set(easy, CURLOPT_URL, request_.message.url.c_str());
+  set_url();
   set(easy, CURLOPT_TIMEOUT_MS, static_cast<long>(request_.timeout.count()));
   // Nobody asked for a compressed stream (see take_fields()); what comes is passed on as it is.
   if (callbacks_.streamed())
@@ -148,6 +150,15 @@ void transfer::set_up() {
   set(easy, CURLOPT_WRITEDATA, self);
   set(easy, CURLOPT_OPENSOCKETDATA, self);
   set(easy, CURLOPT_PREREQDATA, self);
+}
+
+void transfer::set_url() {
+  auto* easy = easy_.get();
+  auto known = url_.origin != nullptr;
+  set(easy, CURLOPT_CURLU, known ? url_.origin->url.get() : nullptr);
+  set(easy, CURLOPT_REQUEST_TARGET, known ? url_.target.c_str() : nullptr);
+  // With an origin, what libcurl goes back to when it repeats a request.
+  set(easy, CURLOPT_URL, (known ? url_.origin->text : request_.message.url).c_str());
 }
 
 void transfer::set_method() {
@@ -182,6 +193,8 @@ bool transfer::take_fields() {
   auto add = [this](std::string_view name, std::string_view value) {
     fields_.append(fields_.empty() ? "" : "\r\n").append(name).append(": ").append(value);
   };
+  if (url_.origin)
+    add("Host", url_.origin->host);
   for (auto& [name, value] : given) {
     if (!is_token(name) || !is_clean(value))
       return false;
@@ -218,6 +231,8 @@ void transfer::set_fields() {
   }
   prepend("Accept-Encoding:");
   prepend("Accept:");
+  if (url_.origin)
+    prepend("Host:");
   set(easy_.get(), CURLOPT_HTTPHEADER, lines);
 }
 

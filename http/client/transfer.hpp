@@ -14,6 +14,7 @@
 
 #include "actors/interfaces.hpp"
 #include "http/client/http_client.hpp"
+#include "http/client/origin_book.hpp"
 #include "http/client/socket_watch.hpp"
 
 namespace callboard {
@@ -49,7 +50,8 @@ public:
   /// Sets the handle up, which was made by make_handle() and may have served other requests. The
   /// transfer of a streamed fetch puts its handle into `fresh` when there is something to flush.
   transfer(fetch_request request, fetch_callbacks callbacks, easy_ptr easy,
-           const http_client_args& args, socket_watch& watch, std::vector<CURL*>& fresh);
+           const http_client_args& args, origin_book& origins, socket_watch& watch,
+           std::vector<CURL*>& fresh);
 
   /// Why the request cannot be sent at all, or no error.
   const caf::error& problem() const noexcept { return problem_; }
@@ -77,6 +79,7 @@ private:
   static int on_send(void* self, char*, char*, int, int);
 
   void set_up();
+  void set_url();
   void set_method();
   bool take_fields();
   void set_fields();
@@ -93,10 +96,11 @@ private:
   fetch_request request_;
   fetch_callbacks callbacks_;
   easy_ptr easy_;
+  split_url url_;
   /// "Name: value", with line ends in between.
   std::string fields_;
   /// libcurl's list: the fields that it leaves out, and ours.
-  std::array<curl_slist, 5> lines_{};
+  std::array<curl_slist, 6> lines_{};
   bool allow_private_;
   http_client_counters& counters_;
   socket_watch& watch_;

@@ -83,6 +83,59 @@ BOOST_FIXTURE_TEST_CASE(a_request_goes_out_as_given_and_its_answer_comes_back, c
   BOOST_TEST(!find_header(sent.headers, "Expect").has_value());
 }
 
+BOOST_FIXTURE_TEST_CASE(fields_that_are_not_given_are_filled_in_and_each_is_sent_once,
+                        client_fixture) {
+  std::promise<raw_request> seen[2];
+  fake_upstream upstream{[&](raw_client& peer, int) {
+    for (auto& x : seen) {
+      x.set_value(peer.read_request().value());
+      peer.send(response_text(200, "ok"));
+    }
+  }};
+  auto names = [](const raw_request& x) {
+    std::string text;
+    for (auto& header : x.headers)
+      text += header.name + "=" + header.value + ";";
+    return text;
+  };
+  auto host = "Host=127.0.0.1:" + std::to_string(upstream.port()) + ";";
+  auto request = get(upstream.url());
+  unbox_fetch(request);
+  auto bare = seen[0].get_future().get();
+  BOOST_TEST(bare.header("Accept-Encoding").starts_with("deflate, gzip"));
+  BOOST_TEST(names(bare)
+             == host + "User-Agent=callboard;Accept=*/*;Accept-Encoding="
+                  + bare.header("Accept-Encoding") + ";");
+  request.message.method = "POST";
+  request.message.headers = {
+    {"accept-encoding", "gzip"}, {"accept", "x/y"}, {"user-agent", "me"}, {"content-type", "a/b"}};
+  unbox_fetch(request);
+  BOOST_TEST(names(seen[1].get_future().get())
+             == host
+                  + "accept-encoding=gzip;accept=x/y;user-agent=me;content-type=a/b;"
+                    "Content-Length=0;");
+}
+
+BOOST_FIXTURE_TEST_CASE(every_url_is_asked_for_in_its_own_way_on_one_connection, client_fixture) {
+  fake_upstream upstream{[](raw_client& peer, int) {
+    while (auto request = peer.read_request())
+      peer.send(response_text(200, request->header("Host") + " " + request->target));
+  }};
+  auto host = "127.0.0.1:" + std::to_string(upstream.port());
+  std::pair<std::string, std::string> const table[] = {
+    {"http://" + host, "/"},
+    {"http://" + host + "/a/./b#c", "/a/./b"},
+    // Those that libcurl parses as a whole.
+    {"HTTP://" + host + "/upper", "/upper"},
+    {"http://" + host + "/\xc3\xa4", "/%c3%a4"},
+    {"http://127%2e0.0.1:" + std::to_string(upstream.port()) + "/x?y", "/x?y"},
+    {"http://" + host + "?a=b", "/?a=b"},
+  };
+  for (auto& [url, target] : table)
+    BOOST_TEST(unbox_fetch(get(url)).body == host + " " + target);
+  BOOST_TEST(upstream.connections() == 1);
+}
+
 BOOST_FIXTURE_TEST_CASE(every_method_is_sent_and_none_invents_a_content_type, client_fixture) {
   fake_upstream upstream{[&](raw_client& peer, int) {
     while (auto request = peer.read_request())
