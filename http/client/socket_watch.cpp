@@ -43,7 +43,8 @@ socket_watch::socket_watch()
     : poll_(must(epoll_create1(EPOLL_CLOEXEC), "epoll_create1")),
       bell_(must(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd")) {
   epoll_event event{};
-  event.events = EPOLLIN;
+  // Every ring is reported once, so that nobody needs to read what was rung.
+  event.events = EPOLLIN | EPOLLET;
   event.data.fd = bell_;
   must(epoll_ctl(poll_, EPOLL_CTL_ADD, bell_, &event), "epoll_ctl");
 }
@@ -140,9 +141,6 @@ void socket_watch::wait(std::chrono::milliseconds longest) {
   for (int i = 0; i < ready_count_; ++i) {
     auto& x = ready_[static_cast<std::size_t>(i)];
     if (x.data.fd == bell_) {
-      // Before anybody looks what there is to do: who rings after that is heard by the next wait.
-      std::uint64_t rung = 0;
-      static_cast<void>(!read(bell_, &rung, sizeof rung));
       x.events = 0;
     } else if (auto own = sockets_.find(x.data.fd);
                own != sockets_.end() && own->second.wanted == 0) {
