@@ -49,22 +49,25 @@ void fetch_engine::submit(fetch_request request, fetch_callbacks callbacks) {
     return;
   }
   ++args_.counters->started_total;
-  bool first = false;
+  bool asleep = false;
   {
     std::lock_guard lock{mutex_};
-    first = submitted_.empty();
     submitted_.push_back({std::move(request), std::move(callbacks)});
+    asleep = std::exchange(asleep_, false);
   }
-  if (first)
+  if (asleep)
     watch_.wake();
 }
 
 void fetch_engine::cancel(fetch_id id) {
+  bool asleep = false;
   {
     std::lock_guard lock{mutex_};
     cancelled_.push_back(id);
+    asleep = std::exchange(asleep_, false);
   }
-  watch_.wake();
+  if (asleep)
+    watch_.wake();
 }
 
 void fetch_engine::run() {
@@ -85,6 +88,7 @@ bool fetch_engine::take_orders() {
   std::vector<fetch_id> cancelled;
   {
     std::lock_guard lock{mutex_};
+    asleep_ = false;
     if (stopping_)
       return false;
     submitted.swap(submitted_);
@@ -191,7 +195,14 @@ easy_ptr fetch_engine::make_easy() {
   return easy;
 }
 
-std::chrono::milliseconds fetch_engine::patience() const {
+/// How long to wait. From here on whoever orders something wakes the thread.
+std::chrono::milliseconds fetch_engine::patience() {
+  {
+    std::lock_guard lock{mutex_};
+    asleep_ = submitted_.empty() && cancelled_.empty();
+    if (!asleep_)
+      return std::chrono::milliseconds{0};
+  }
   if (next_silence_check_ == transfer::clock::time_point::max())
     return wait_max;
   auto left =

@@ -56,7 +56,7 @@ private:
   std::unique_ptr<transfer> take(CURL* handle);
   void keep(easy_ptr easy);
   easy_ptr make_easy();
-  std::chrono::milliseconds patience() const;
+  std::chrono::milliseconds patience();
 
   const http_client_args args_;
   socket_watch watch_;
@@ -72,6 +72,8 @@ private:
   std::vector<submission> submitted_;
   std::vector<fetch_id> cancelled_;
   bool stopping_ = false;
+  /// The thread waits, or is about to, and has not been woken.
+  bool asleep_ = false;
 
   std::thread thread_;
 };
