@@ -17,6 +17,8 @@ constexpr std::size_t header_bytes_max = 64 * 1024;
 /// Idle connections older than that are not used again: many servers close them after 60 s, and a
 /// request that meets the closing may have to be given up.
 constexpr long connection_idle_seconds_max = 50;
+/// Most requests' fields are shorter.
+constexpr std::size_t field_bytes_expected = 512;
 constexpr long dns_cache_seconds = 60;
 constexpr const char* user_agent = "callboard";
 
@@ -193,6 +195,7 @@ bool transfer::take_fields() {
   auto add = [this](std::string_view name, std::string_view value) {
     fields_.append(fields_.empty() ? "" : "\r\n").append(name).append(": ").append(value);
   };
+  fields_.reserve(field_bytes_expected);
   if (url_.origin)
     add("Host", url_.origin->host);
   for (auto& [name, value] : given) {
