@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <memory>
+#include <new>
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
@@ -29,6 +30,8 @@ std::string digest(const EVP_MD* method, std::string_view data) {
   // Kept, since to make and free it costs more than to begin a digest with it. It holds no data
   // between two digests: OpenSSL wipes the last block.
   thread_local const std::unique_ptr<EVP_MD_CTX, context_free> context{EVP_MD_CTX_new()};
+  if (!context)
+    throw std::bad_alloc{};
   std::string result(static_cast<std::size_t>(EVP_MD_get_size(method)), '\0');
   EVP_DigestInit_ex2(context.get(), method, nullptr);
   EVP_DigestUpdate(context.get(), data.data(), data.size());

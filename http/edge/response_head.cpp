@@ -17,10 +17,19 @@ bool is_ours(std::string_view name) {
                      [&](std::string_view ours) { return iequals(name, ours); });
 }
 
-/// No control characters, blanks and colons.
+/// What would end a field's name: control characters, blanks and colons.
+constexpr auto name_ends = [] {
+  std::array<bool, 256> table{};
+  for (std::size_t c = 0; c <= ' '; ++c)
+    table[c] = true;
+  table[':'] = true;
+  table[0x7f] = true;
+  return table;
+}();
+
 bool is_name(std::string_view x) {
   return !x.empty() && std::none_of(x.begin(), x.end(), [](char c) {
-    return static_cast<unsigned char>(c) <= ' ' || c == ':' || c == 0x7f;
+    return name_ends[static_cast<unsigned char>(c)];
   });
 }
 
