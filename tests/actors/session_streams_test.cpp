@@ -41,8 +41,9 @@ struct streams_fixture : relay_fixture {
     auto call =
       make_call({endpoint::mcp_post, user_key, body, {}, {}, std::move(headers), "POST"}, record);
     auto decoded = mcp::decode_body(body);
-    auto sent =
-      std::make_shared<mcp_post>(mcp_post{call, me, std::get<mcp::rpc_body>(std::move(decoded))});
+    auto sent = std::make_shared<mcp_post>(
+      mcp_post{call, me, std::get<mcp::rpc_body>(std::move(decoded)),
+               *mcp::accepted_forms(call->headers), *mcp::version_of(call->headers)});
     tell(session, atom::post_v, mcp_post_ptr{sent});
     return record;
   }

@@ -1,5 +1,6 @@
 #include <boost/test/unit_test.hpp>
 
+#include "actors/address_book.hpp"
 #include "actors/tool_call.hpp"
 #include "tests/support/node_fixture.hpp"
 
@@ -101,6 +102,19 @@ BOOST_AUTO_TEST_CASE(token_comes_before_hold_before_provider_before_settlement) 
   BOOST_TEST(borders() == expected, boost::test_tools::per_element());
   auto sent = web->requests.front().message;
   BOOST_TEST(find_header(sent.headers, "Authorization").value_or("") == "Bearer gho_first");
+}
+
+BOOST_AUTO_TEST_CASE(a_token_that_is_laid_out_is_not_asked_for) {
+  unbox(run(read()));
+  auto& book = *parts.addresses;
+  book.lay_out(user, "github", book.withdrawals(user, "github"),
+               {{{"c1"}, "gho_laid_out", "{}"}, 0, book.changes()});
+  auto job = read();
+  job.hold = {"hold-2"};
+  unbox(run(job));
+  BOOST_REQUIRE(web->requests.size() == 2u);
+  auto sent = web->requests.back().message;
+  BOOST_TEST(find_header(sent.headers, "Authorization").value_or("") == "Bearer gho_laid_out");
 }
 
 BOOST_AUTO_TEST_CASE(the_answer_waits_for_the_settlement) {
