@@ -25,5 +25,5 @@ callboard_tests(storage
 if(NOT CALLBOARD_SANITIZE)
   add_test(NAME storage.mutations COMMAND ${Python3_EXECUTABLE} -B ${PROJECT_SOURCE_DIR}/tests/mutations.py
     $<TARGET_FILE:storage_tests>)
-  set_tests_properties(storage.mutations PROPERTIES LABELS storage TIMEOUT 600)
+  set_tests_properties(storage.mutations PROPERTIES LABELS storage TIMEOUT 1800)
 endif()
