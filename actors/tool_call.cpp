@@ -6,6 +6,7 @@
 #include "actors/promise_book.hpp"
 #include "actors/store_query.hpp"
 #include "core/base/digest.hpp"
+#include "core/base/json_text.hpp"
 #include "core/base/limits.hpp"
 #include "core/connectors/arguments.hpp"
 #include "core/connectors/utf8.hpp"
@@ -41,22 +42,22 @@ connectors::outcome refused(std::string text) {
   return x;
 }
 
-/// What a keyed call gave, for its repetition.
+/// What a keyed call gave, for its repetition. As text: an answer may be nested as deeply as JSON
+/// may be here, and around it it would be too deep to be parsed.
 std::string outcome_text(const connectors::outcome& x) {
-  json::object kept{{"text", x.text}, {"is_error", x.is_error}};
+  object_writer kept;
+  kept.add_string("text", x.text).add("is_error", x.is_error ? "true" : "false");
   if (!x.structured.empty())
-    kept["structured"] = json::parse(x.structured);
-  return json::serialize(kept);
+    kept.add("structured", x.structured);
+  return std::move(kept).finish();
 }
 
 /// Undoes outcome_text().
 connectors::outcome read_outcome(const std::string& kept) {
-  auto object = json::parse(kept).as_object();
   connectors::outcome x;
-  x.text = to_std(object.at("text").as_string());
-  x.is_error = object.at("is_error").as_bool();
-  if (auto* structured = find_object(object, "structured"))
-    x.structured = json::serialize(*structured);
+  x.text = string_from(member_text(kept, "text").value_or("")).value_or("");
+  x.is_error = member_text(kept, "is_error").value_or("") == "true";
+  x.structured = member_text(kept, "structured").value_or("");
   return x;
 }
 

@@ -422,6 +422,28 @@ BOOST_AUTO_TEST_CASE(a_keyed_call_that_was_paid_for_is_answered_from_its_hold) {
   BOOST_TEST(resolved() == "");
 }
 
+BOOST_AUTO_TEST_CASE(an_answer_as_deep_as_json_may_be_is_kept_and_repeated) {
+  // Around it is the object that is kept.
+  auto levels = limits::json_depth_max - 1;
+  auto deep = std::string(levels, '[') + std::string(levels, ']');
+  auto job = read();
+  job.keyed = true;
+  web->answer(issue_url, {answer_json(200, R"({"number":7,"title":)" + deep + "}")});
+  auto first = unbox(run(job));
+  auto kept = db->only("wallet/resolve").values.at(4).data;
+  BOOST_TEST(first.structured.find(deep) != std::string::npos);
+  BOOST_TEST(kept.find(deep) != std::string::npos);
+  db->handlers["wallet/reserve"] = [](const store_call& call) {
+    return one_row(
+      {{"code", "exists"}, {"free", "f"}, {"amount", call.values.at(5).data}, {"status", "S"}});
+  };
+  db->answer("hold/result", {{"body", kept}, {"free", "f"}, {"charged", "1500"}});
+  auto again = unbox(run(job));
+  BOOST_TEST(again.repeated);
+  BOOST_TEST(again.text == first.text);
+  BOOST_TEST(again.structured == first.structured);
+}
+
 BOOST_AUTO_TEST_CASE(a_keyed_call_keeps_what_it_gave_with_its_settlement) {
   auto job = read();
   job.keyed = true;
