@@ -17,21 +17,42 @@ namespace callboard {
 template <class Item>
 class group_commit {
 public:
-  /// `run` starts a batch, never empty; its end is told by done(). `should_wait` is asked with the
-  /// number of items before a batch starts; after a yes the owner calls look_again() in time.
-  group_commit(std::size_t items_max, std::function<void(std::vector<Item>)> run,
-               std::function<bool(std::size_t)> should_wait = {})
-      : items_max_(items_max), run_(std::move(run)), should_wait_(std::move(should_wait)) {}
+  /// What is at work when a batch might start.
+  struct load {
+    std::size_t waiting;
+    std::size_t batches_under_way;
+  };
+
+  struct rules {
+    /// Items of a batch.
+    std::size_t items_max;
+    /// Batches under way at once.
+    std::size_t batches_max = 1;
+    /// Asked before a batch starts. After a yes while none is under way the owner calls
+    /// look_again() in time.
+    std::function<bool(load)> should_wait{};
+  };
+
+  /// `run` starts a batch, never empty; its end is told by done().
+  group_commit(rules x, std::function<void(std::vector<Item>)> run)
+      : rules_(std::move(x)), run_(std::move(run)) {}
 
   void add(Item x) {
     waiting_.push_back(std::move(x));
     pump();
   }
 
-  /// The batch under way has ended, however.
+  /// A batch has ended, however.
   void done() {
-    busy_ = false;
+    --under_way_;
     pump();
+  }
+
+  /// Runs items of a batch that came to nothing once more, now and as a batch of their own, which
+  /// done() ends as well.
+  void run_again(std::vector<Item> items) {
+    ++under_way_;
+    run_(std::move(items));
   }
 
   /// What waits for more may start.
@@ -47,25 +68,27 @@ public:
 
 private:
   void pump() {
-    if (!busy_ && !waiting_.empty() && !(should_wait_ && should_wait_(waiting_.size())))
+    while (under_way_ < rules_.batches_max && !waiting_.empty() && !should_wait())
       start();
   }
 
+  bool should_wait() const {
+    return rules_.should_wait && rules_.should_wait({waiting_.size(), under_way_});
+  }
+
   void start() {
-    busy_ = true;
     auto end =
-      waiting_.begin() + static_cast<std::ptrdiff_t>(std::min(waiting_.size(), items_max_));
+      waiting_.begin() + static_cast<std::ptrdiff_t>(std::min(waiting_.size(), rules_.items_max));
     std::vector<Item> batch{std::make_move_iterator(waiting_.begin()),
                             std::make_move_iterator(end)};
     waiting_.erase(waiting_.begin(), end);
-    run_(std::move(batch));
+    run_again(std::move(batch));
   }
 
-  std::size_t items_max_;
+  rules rules_;
   std::function<void(std::vector<Item>)> run_;
-  std::function<bool(std::size_t)> should_wait_;
   std::deque<Item> waiting_;
-  bool busy_ = false;
+  std::size_t under_way_ = 0;
 };
 
 } // namespace callboard

@@ -198,9 +198,11 @@ void wallet_writer::free_up(const end_user_id& user, std::function<void(bool)> d
 
 // -- booking --------------------------------------------------------------------
 
-bool wallet_writer::company_is_near(std::size_t waiting) {
-  if (waiting >= std::min(open_calls_.size(), batch_items_max))
+bool wallet_writer::company_is_near(bookings_load x) {
+  if (x.waiting >= std::min(open_calls_.size(), batch_items_max))
     return false;
+  if (x.batches_under_way > 0)
+    return true;
   auto due = booked_at_ + company_wait;
   if (self_->clock().now() >= due)
     return false;
@@ -260,15 +262,14 @@ void wallet_writer::run_bookings(std::vector<booking> items) {
       bool spoiled = batch->size() > 1 && is_about_content(why);
       for (auto& x : *batch) {
         if (spoiled) {
-          run_bookings({std::move(x)});
+          bookings_.run_again({std::move(x)});
           continue;
         }
         if (!x.was_overdue)
           blocks_.booked(x.charge.block);
         x.done(why);
       }
-      if (!spoiled)
-        bookings_.done();
+      bookings_.done();
     },
     true);
 }

@@ -17,12 +17,12 @@ constexpr std::size_t listed_holds_max = 100'000;
 
 wallet_writer::wallet_writer(tenant_actor::pointer self, node_parts parts, platform_id platform)
     : self_(self), parts_(std::move(parts)), platform_(std::move(platform)),
-      reservations_(batch_items_max, [this](batch_of_holds x) { run_reserve(x); }),
+      reservations_({batch_items_max}, [this](batch_of_holds x) { run_reserve(x); }),
       bookings_(
-        batch_items_max, [this](std::vector<booking> x) { run_bookings(std::move(x)); },
-        [this](std::size_t waiting) { return company_is_near(waiting); }),
-      endings_(batch_items_max, [this](std::vector<ending_hold> x) { run_endings(std::move(x)); }) {
-}
+        {batch_items_max, bookings_at_once, [this](bookings_load x) { return company_is_near(x); }},
+        [this](std::vector<booking> x) { run_bookings(std::move(x)); }),
+      endings_({batch_items_max},
+               [this](std::vector<ending_hold> x) { run_endings(std::move(x)); }) {}
 
 void wallet_writer::admit(const admission& what, const std::string& price_id, on_ticket done) {
   auto hold = std::make_shared<pending>();
@@ -150,7 +150,7 @@ void wallet_writer::not_reserved(const batch_of_holds& batch, const caf::error& 
   bool in_doubt = code_of(why) == errc::store_unavailable;
   for (auto& hold : batch) {
     if (batch.size() > 1 && is_about_content(why)) {
-      run_reserve({hold});
+      reservations_.run_again({hold});
       continue;
     }
     // Given back as soon as PostgreSQL is there, unless an earlier try under its key has placed it.
@@ -275,14 +275,13 @@ void wallet_writer::run_endings(std::vector<ending_hold> items) {
     bool spoiled = batch->size() > 1 && is_about_content(why);
     for (auto& x : *batch) {
       if (spoiled) {
-        run_endings({std::move(x)});
+        endings_.run_again({std::move(x)});
         continue;
       }
       open_holds_.erase(x.end.id); // the sweeper's now
       x.done(why);
     }
-    if (!spoiled)
-      endings_.done();
+    endings_.done();
   };
   if (batch->size() == 1) {
     query(self_, parts_.store, platform_, "wallet/resolve", ending_values(batch->front().end),

@@ -15,6 +15,7 @@ callboard_tests(actors
   actors/directory_test.cpp
   actors/exchange_test.cpp
   actors/dispatcher_test.cpp
+  actors/group_commit_test.cpp
   actors/idempotency_test.cpp
   actors/lane_test.cpp
   actors/mcp_test.cpp
