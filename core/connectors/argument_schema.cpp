@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <map>
-#include <regex>
 #include <utility>
 
 // Without it a bad schema would end the program.
@@ -15,35 +14,6 @@
 #include <valijson/validator.hpp>
 
 namespace callboard::connectors {
-
-struct text_pattern::machine {
-  std::string source;
-  std::regex compiled;
-};
-
-result<text_pattern> text_pattern::compile(std::string source) {
-  text_pattern x;
-  try {
-    auto compiled = std::regex{source, std::regex::ECMAScript | std::regex::optimize};
-    x.compiled_ = std::make_shared<const machine>(machine{std::move(source), std::move(compiled)});
-  } catch (const std::regex_error&) {
-    return make_problem(errc::invalid_field, "is no regular expression");
-  }
-  return x;
-}
-
-const std::string& text_pattern::source() const {
-  static const std::string none;
-  return compiled_ ? compiled_->source : none;
-}
-
-bool text_pattern::matches(std::string_view text) const {
-  if (!compiled_)
-    return true;
-  if (text.size() > text_bytes_max)
-    return false;
-  return std::regex_search(text.begin(), text.end(), compiled_->compiled);
-}
 
 namespace {
 
@@ -227,7 +197,7 @@ class compiled_schema : public argument_schema {
 public:
   explicit compiled_schema(json::object source) : source_(std::move(source)) {}
 
-  /// Throws what valijson throws.
+  /// Throws what valijson throws, and std::runtime_error for a pattern.
   void compile() {
     valijson::SchemaParser parser{valijson::SchemaParser::kDraft7};
     for (auto& property : *find_object(source_, "properties")) {
@@ -236,7 +206,8 @@ public:
       if (auto pattern = find_string(plain.get_object(), "pattern")) {
         auto compiled = text_pattern::compile(*pattern);
         if (!compiled)
-          throw std::runtime_error("pattern of " + std::string{property.key()});
+          throw std::runtime_error("the pattern of " + std::string{property.key()} + " "
+                                   + message_of(compiled.error()));
         rules.pattern = std::move(*compiled);
         plain.get_object().erase("pattern");
       }

@@ -8,35 +8,9 @@
 
 #include "core/base/error.hpp"
 #include "core/base/json.hpp"
+#include "core/connectors/text_pattern.hpp"
 
 namespace callboard::connectors {
-
-/// A regular expression (ECMAScript) that is compiled once and only ever run on short texts, since
-/// std::regex recurses once per character.
-class text_pattern {
-public:
-  /// Longest text that is matched; any longer one does not match.
-  static constexpr std::size_t text_bytes_max = 1024;
-
-  /// Matches everything.
-  text_pattern() = default;
-
-  /// errc::invalid_field when `source` is no regular expression.
-  static result<text_pattern> compile(std::string source);
-
-  /// The expression, or an empty string.
-  const std::string& source() const;
-
-  bool empty() const { return !compiled_; }
-
-  /// Whether some part of `text` matches, as in JSON Schema. Safe for concurrent use.
-  bool matches(std::string_view text) const;
-
-private:
-  struct machine;
-
-  std::shared_ptr<const machine> compiled_;
-};
 
 /// What an argument violates.
 struct violation {

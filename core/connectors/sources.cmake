@@ -14,6 +14,7 @@ target_sources(callboard_core PRIVATE
   connectors/request_renderer.cpp
   connectors/server_address.cpp
   connectors/shape.cpp
+  connectors/text_pattern.cpp
   connectors/text_template.cpp
   connectors/tool_reader.cpp
   connectors/transform.cpp
