@@ -67,7 +67,8 @@ caf::error refusal(const admission& what, const store_row& row) {
     return money(errc::wallet_insufficient,
                  "The platform's wallet has nothing left. Top it up and try again.");
   if (code == "inactive")
-    return money(errc::wallet_insufficient, "The platform's wallet is inactive.");
+    return money(errc::wallet_insufficient,
+                 "The platform's wallet is switched off. Ask the operator to switch it on.");
   if (code == "over_budget")
     return money(errc::budget_exhausted,
                  row.maybe_text("resets_at")

@@ -28,6 +28,8 @@ std::optional<std::string> read_url(field_reader& fields, const node_settings& s
   bool plain = url && url->scheme == "http" && settings.allow_private_upstreams;
   if ((!secure && !plain) || url->has_user || url->has_fragment)
     fields.refuse("url", "'url' must be an https URL without user name and fragment.");
+  else if (!url->port_number())
+    fields.refuse("url", "'url' must have a port from 1 to 65535.");
   return text;
 }
 

@@ -1,5 +1,7 @@
 #include "core/connectors/absolute_url.hpp"
 
+#include <charconv>
+
 #include <boost/url/ipv4_address.hpp>
 #include <boost/url/parse.hpp>
 #include <boost/url/url_view.hpp>
@@ -12,6 +14,14 @@ bool absolute_url::is_loopback() const {
   if (auto v4 = boost::urls::parse_ipv4_address(host))
     return v4->is_loopback();
   return host == "localhost" || host == "[::1]";
+}
+
+std::optional<std::uint16_t> absolute_url::port_number() const {
+  std::uint16_t number = 0;
+  auto [end, problem] = std::from_chars(port.data(), port.data() + port.size(), number);
+  if (problem != std::errc{} || end != port.data() + port.size() || number == 0)
+    return std::nullopt;
+  return number;
 }
 
 std::optional<absolute_url> parse_absolute_url(std::string_view text) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -20,6 +21,9 @@ struct absolute_url {
 
   /// "scheme://host:port", for comparing.
   std::string origin() const { return scheme + "://" + host + ':' + port; }
+
+  /// Nothing when there is no such port; Boost.URL takes any digits.
+  std::optional<std::uint16_t> port_number() const;
 
   /// The host is localhost or a loopback address.
   bool is_loopback() const;

@@ -39,6 +39,8 @@ result<void> validate_redirect_url(std::string_view url, bool any_http) {
     return bad("must not hold a user name");
   if (parsed->has_fragment)
     return bad("must not hold a fragment");
+  if (!parsed->port_number())
+    return bad("must have a port from 1 to 65535");
   if (parsed->scheme == "http" && !any_http && !parsed->is_loopback())
     return bad("must use https unless its host is localhost");
   return {};

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <optional>
 #include <string>
 
@@ -68,14 +67,6 @@ bool is_local_name(std::string_view host) {
   return host.find('.') == std::string_view::npos;
 }
 
-std::optional<std::uint16_t> port_number(std::string_view text) {
-  std::uint16_t port = 0;
-  auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), port);
-  if (problem != std::errc{} || end != text.data() + text.size() || port == 0)
-    return std::nullopt;
-  return port;
-}
-
 result<void> check_host(std::string_view host) {
   if (auto address = parse_ip_address(bare(host))) {
     auto kind = kind_of_address(*address);
@@ -104,7 +95,7 @@ result<void> check_server_url(std::string_view url, bool allow_private) {
     return bad("url", "must not hold a user name");
   if (parsed->has_fragment)
     return bad("url", "must not hold a fragment");
-  auto port = port_number(parsed->port);
+  auto port = parsed->port_number();
   if (!port || is_foreign_port(*port))
     return bad("url", "must not use that port");
   if (!allow_private)

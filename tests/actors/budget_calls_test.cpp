@@ -256,6 +256,7 @@ BOOST_AUTO_TEST_CASE(bad_terms_are_422_and_name_the_field) {
     {endpoint::webhook_create, R"({"url":"http://plain.test"})", "url"},
     {endpoint::webhook_create, R"({"url":"ftp://x.test"})", "url"},
     {endpoint::webhook_create, R"({"url":"https://me:pw@x.test"})", "url"},
+    {endpoint::webhook_create, R"({"url":"https://x.test:99999/"})", "url"},
     {endpoint::webhook_create, R"({"url":"https://x.test","subscribed_events":[]})",
      "subscribed_events"},
     {endpoint::webhook_create, R"({"url":"https://x.test","subscribed_events":["all"]})",

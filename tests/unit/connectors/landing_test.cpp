@@ -35,6 +35,12 @@ BOOST_AUTO_TEST_CASE(a_failure_names_its_code_and_text_in_order) {
                 "&error_description=The%20user%20said%20%22no%22%20%26%20left%0D%0A");
 }
 
+BOOST_AUTO_TEST_CASE(a_port_is_one_that_there_is) {
+  BOOST_TEST(static_cast<bool>(validate_redirect_url("https://a.com:65535")));
+  for (auto* bad : {"https://a.com:0", "https://a.com:65536", "http://127.0.0.1:99999"})
+    BOOST_TEST(!validate_redirect_url(bad), bad);
+}
+
 BOOST_AUTO_TEST_CASE(only_safe_absolute_urls_are_taken) {
   for (auto* good :
        {"https://a.com", "https://a.com:8443/x?y=z", "http://localhost", "http://LOCALHOST:3000/",
