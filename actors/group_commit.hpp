@@ -50,10 +50,7 @@ public:
 
   /// Runs items of a batch that came to nothing once more, now and as a batch of their own, which
   /// done() ends as well.
-  void run_again(std::vector<Item> items) {
-    ++under_way_;
-    run_(std::move(items));
-  }
+  void run_again(std::vector<Item> items) { launch(std::move(items)); }
 
   /// What waits for more may start.
   void look_again() { pump(); }
@@ -63,8 +60,6 @@ public:
     while (!waiting_.empty())
       start();
   }
-
-  std::size_t size() const noexcept { return waiting_.size(); }
 
 private:
   void pump() {
@@ -82,7 +77,12 @@ private:
     std::vector<Item> batch{std::make_move_iterator(waiting_.begin()),
                             std::make_move_iterator(end)};
     waiting_.erase(waiting_.begin(), end);
-    run_again(std::move(batch));
+    launch(std::move(batch));
+  }
+
+  void launch(std::vector<Item> batch) {
+    ++under_way_;
+    run_(std::move(batch));
   }
 
   rules rules_;
