@@ -13,6 +13,8 @@
 #include <valijson/validation_results.hpp>
 #include <valijson/validator.hpp>
 
+#include "core/connectors/text_pattern.hpp"
+
 namespace callboard::connectors {
 
 namespace {

@@ -8,7 +8,6 @@
 
 #include "core/base/error.hpp"
 #include "core/base/json.hpp"
-#include "core/connectors/text_pattern.hpp"
 
 namespace callboard::connectors {
 

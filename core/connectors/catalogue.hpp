@@ -17,6 +17,7 @@
 #include "core/base/json.hpp"
 #include "core/connectors/argument_schema.hpp"
 #include "core/connectors/json_path.hpp"
+#include "core/connectors/text_pattern.hpp"
 #include "core/connectors/text_template.hpp"
 #include "core/connectors/transform.hpp"
 #include "core/connectors/url_template.hpp"

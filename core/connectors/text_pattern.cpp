@@ -1,5 +1,6 @@
 #include "core/connectors/text_pattern.hpp"
 
+#include <stdexcept>
 #include <utility>
 
 #include <boost/regex.hpp>

@@ -28,7 +28,7 @@ public:
   bool empty() const { return !compiled_; }
 
   /// Whether some part of `text` matches, as in JSON Schema. A text on which the expression would
-  /// run too long does not.
+  /// run for more than some 10 ms does not.
   bool matches(std::string_view text) const;
 
 private:
