@@ -8,9 +8,9 @@
 
 namespace callboard::connectors {
 
-/// Checks the `redirect_url` of an app activation: absolute http(s) without user info and fragment;
-/// http only for localhost and loopback addresses unless `any_http` (I47, R86). errc::invalid_field
-/// with param "redirect_url".
+/// Checks the `redirect_url` of an app activation: absolute http(s) without user info and fragment,
+/// with a port from 1 to 65535 if any; http only for localhost and loopback addresses unless
+/// `any_http` (I47, R86). errc::invalid_field with param "redirect_url".
 result<void> validate_redirect_url(std::string_view url, bool any_http = false);
 
 /// `{base}/mcp/oauth-callback?app=..&status=connected` (R75, C10). The base's path and query are
