@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <optional>
 #include <stdexcept>
 #include <string_view>
 
@@ -11,6 +12,7 @@
 #include <sys/socket.h>
 
 #include "tests/bench/loopback.hpp"
+#include "tests/bench/loopback_server.hpp"
 
 namespace callboard::bench {
 namespace {
@@ -63,11 +65,10 @@ public:
                         {},
                         &plan.requests[i],
                         plan.echoes.empty() ? std::string_view{} : plan.echoes.at(i)});
+    if (plan.upstream != nullptr)
+      watch(upstream_.emplace(*plan.upstream).fd(), nullptr);
     for (auto& x : peers_) {
-      epoll_event event{};
-      event.events = EPOLLIN;
-      event.data.ptr = &x;
-      epoll_ctl(poll_.fd(), EPOLL_CTL_ADD, x.socket.fd(), &event);
+      watch(x.socket.fd(), &x);
       send(x);
     }
   }
@@ -96,6 +97,13 @@ private:
     std::string_view echo;
     bool waits = false;
   };
+
+  void watch(int fd, peer* x) {
+    epoll_event event{};
+    event.events = EPOLLIN;
+    event.data.ptr = x;
+    epoll_ctl(poll_.fd(), EPOLL_CTL_ADD, fd, &event);
+  }
 
   double served_cpu() const {
     return cpu_seconds(false) - cpu_seconds(true) - (plan_.other_cpu ? plan_.other_cpu() : 0);
@@ -140,8 +148,12 @@ private:
     std::array<epoll_event, 64> events{};
     while (clock::now() < end) {
       auto n = epoll_wait(poll_.fd(), events.data(), static_cast<int>(events.size()), 10);
-      for (int i = 0; i < n; ++i)
-        receive(*static_cast<peer*>(events[static_cast<std::size_t>(i)].data.ptr));
+      for (int i = 0; i < n; ++i) {
+        if (auto* x = static_cast<peer*>(events[static_cast<std::size_t>(i)].data.ptr))
+          receive(*x);
+        else
+          upstream_->serve();
+      }
     }
   }
 
@@ -157,6 +169,7 @@ private:
   const load_plan& plan_;
   socket_handle poll_;
   std::vector<peer> peers_;
+  std::optional<loopback_server::borrowed> upstream_;
   std::array<char, 65536> piece_{};
   latency_histogram latencies_;
   load_result result_;

@@ -8,6 +8,8 @@
 
 namespace callboard::bench {
 
+class loopback_server;
+
 /// A load of keep-alive HTTP/1.1 requests, one in flight on each connection.
 struct load_plan {
   std::uint16_t port = 0;
@@ -23,6 +25,8 @@ struct load_plan {
   std::chrono::milliseconds length{3000};
   /// CPU seconds of another thread of the measurement, read at both ends; may be empty.
   std::function<double()> other_cpu = {};
+  /// A server that the thread of the load serves meanwhile; may be null.
+  loopback_server* upstream = nullptr;
 };
 
 /// What a load measured.

@@ -2,7 +2,6 @@
 
 #include <array>
 #include <ctime>
-#include <unordered_map>
 #include <utility>
 
 #include <netinet/in.h>
@@ -14,11 +13,23 @@
 namespace callboard::bench {
 
 loopback_server::loopback_server(answer_function answer)
-    : answer_(std::move(answer)), listener_(listen_loopback(port_)) {
-  thread_ = std::thread{[this] { serve(); }};
+    : answer_(std::move(answer)), listener_(listen_loopback(port_)),
+      poll_(epoll_create1(EPOLL_CLOEXEC)) {
+  watch(listener_.fd());
+  start_thread();
 }
 
-loopback_server::~loopback_server() {
+loopback_server::~loopback_server() { end_thread(); }
+
+void loopback_server::start_thread() {
+  stops_ = false;
+  thread_ = std::thread{[this] {
+    while (!stops_)
+      serve_ready(50);
+  }};
+}
+
+void loopback_server::end_thread() {
   stops_ = true;
   thread_.join();
 }
@@ -48,34 +59,32 @@ bool loopback_server::serve_peer(peer& x) const {
   return true;
 }
 
-void loopback_server::serve() {
-  socket_handle poll{epoll_create1(EPOLL_CLOEXEC)};
-  std::unordered_map<int, peer> peers;
-  auto watch = [&](int fd) {
-    epoll_event event{};
-    event.events = EPOLLIN;
-    event.data.fd = fd;
-    epoll_ctl(poll.fd(), EPOLL_CTL_ADD, fd, &event);
-  };
-  watch(listener_.fd());
+void loopback_server::watch(int fd) {
+  epoll_event event{};
+  event.events = EPOLLIN;
+  event.data.fd = fd;
+  epoll_ctl(poll_.fd(), EPOLL_CTL_ADD, fd, &event);
+}
+
+void loopback_server::accept_peer() {
+  int fd = ::accept4(listener_.fd(), nullptr, nullptr, SOCK_CLOEXEC);
+  if (fd < 0)
+    return;
+  int on = 1;
+  setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  peers_[fd].socket = socket_handle{fd};
+  watch(fd);
+}
+
+void loopback_server::serve_ready(int milliseconds) {
   std::array<epoll_event, 64> events{};
-  while (!stops_) {
-    auto n = epoll_wait(poll.fd(), events.data(), static_cast<int>(events.size()), 50);
-    for (int i = 0; i < n; ++i) {
-      auto fd = events[static_cast<std::size_t>(i)].data.fd;
-      if (fd != listener_.fd()) {
-        if (!serve_peer(peers[fd]))
-          peers.erase(fd);
-        continue;
-      }
-      int fresh = ::accept4(fd, nullptr, nullptr, SOCK_CLOEXEC);
-      if (fresh < 0)
-        continue;
-      int on = 1;
-      setsockopt(fresh, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-      peers[fresh].socket = socket_handle{fresh};
-      watch(fresh);
-    }
+  auto n = epoll_wait(poll_.fd(), events.data(), static_cast<int>(events.size()), milliseconds);
+  for (int i = 0; i < n; ++i) {
+    auto fd = events[static_cast<std::size_t>(i)].data.fd;
+    if (fd == listener_.fd())
+      accept_peer();
+    else if (!serve_peer(peers_[fd]))
+      peers_.erase(fd);
   }
 }
 

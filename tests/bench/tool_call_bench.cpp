@@ -21,7 +21,7 @@ void measure(bench_context& x, std::size_t connections, double bar_per_second,
   plan.length = x.settings.length;
   for (std::size_t i = 0; i < connections; ++i)
     plan.requests.push_back(rpc_request(x.node.open_session(), get_issue));
-  plan.other_cpu = [&x] { return x.upstream.cpu_seconds(); };
+  plan.upstream = &x.upstream;
   auto rows_before = x.node.paid_calls();
   auto got = run_load(plan);
   // The warm-up paid as well.
