@@ -52,6 +52,12 @@ MUTANTS = [
     ("no request hash check of a top-up",
      "      IF l.request_hash IS DISTINCT FROM rh THEN code := 'mismatch'; RETURN; END IF;\n", "",
      "wallet_test/a_topup_is_done_once_per_idempotency_key"),
+    ("what an operation made is forgotten",
+     "    WHERE NOT e.body ? 'gave' OR e.created_at", "    WHERE true OR e.created_at",
+     "made_once_test/an_operation_makes_once_and_shows_the_same_again"),
+    ("no check of what an operation asks for",
+     "CASE WHEN e.body->>'asked' = asked THEN 'ok'", "CASE WHEN true THEN 'ok'",
+     "made_once_test/an_operation_makes_once_and_shows_the_same_again"),
     ("no row lock of an admission",
      "  free := false; amount := 0;\n"
      "  SELECT * INTO w FROM wallet WHERE platform_id = t FOR UPDATE;\n",

@@ -106,19 +106,25 @@ void app_activate(call_self self) {
   auto x = read_app(fields, *app, *state.parts.settings);
   if (fields.problem())
     return state.fail(fields.problem());
-  state.run("app/activate",
-            {store_value::text(uuid4()), store_value::text(slug), store_value::text(x.display_name),
-             store_value::text(x.client_id), store_value::secret(*x.client_secret, slug),
-             store_value::text(x.redirect_url), store_value::text(x.scopes),
-             store_value::text(x.provider_config), store_value::text(state.who.key.value)},
-            [self](store_rows& rows) {
-              if (rows.empty())
-                return self->state.fail(
-                  make_problem(errc::app_already_active,
-                               "The app is active already. Change it with PATCH.", "app_slug"));
-              app_changed(self);
-              self->state.finish(201, store_row{rows, 0}.text("body"));
-            });
+  std::vector<store_value> values{store_value::text(uuid4()),
+                                  store_value::text(slug),
+                                  store_value::text(x.display_name),
+                                  store_value::text(x.client_id),
+                                  store_value::secret(*x.client_secret, slug),
+                                  store_value::text(x.redirect_url),
+                                  store_value::text(x.scopes),
+                                  store_value::text(x.provider_config),
+                                  store_value::text(state.who.key.value)};
+  add_operation(values, state);
+  state.run("app/activate", std::move(values), [self](store_rows& rows) {
+    auto row = made(self, rows,
+                    make_problem(errc::app_already_active,
+                                 "The app is active already. Change it with PATCH.", "app_slug"));
+    if (!row)
+      return;
+    app_changed(self);
+    self->state.finish(201, row->text("body"));
+  });
 }
 
 void app_list(call_self self) { self->state.answer_data("app/list", {}); }

@@ -23,12 +23,6 @@ store_value flag_or_null(const std::optional<bool>& x) {
   return x ? store_value::boolean(*x) : store_value::null();
 }
 
-/// A repetition whose first answer was lost with its node finds by this what was done.
-store_value operation_of(call_self self) {
-  auto& operation = self->state.call->idempotency;
-  return operation.empty() ? store_value::null() : store_value::text(operation);
-}
-
 /// The terms of a budget, as POST and PATCH have them.
 struct terms {
   std::optional<micro_usd> max;
@@ -154,7 +148,7 @@ void move(call_self self, const char* statement) {
   run_move(self,
            {statement,
             {store_value::text(state.path_field("end_user_id")), store_value::integer(amount.value),
-             store_value::text(reason), store_value::text(metadata), operation_of(self),
+             store_value::text(reason), store_value::text(metadata), operation_of(self->state),
              store_value::text(state.who.key.value)},
             amount});
 }
@@ -208,7 +202,7 @@ void budget_create(call_self self) {
             {store_value::text(state.path_field("end_user_id")), store_value::integer(max.value),
              store_value::text(x.period.value_or("one_time")), store_value::boolean(replenishes),
              amount_or_null(x.replenish), amount_or_null(x.threshold),
-             store_value::text(state.who.key.value), operation_of(self)},
+             store_value::text(state.who.key.value), operation_of(self->state)},
             [self](store_rows& rows) {
               if (!rows.empty() && store_row{rows, 0}.text("code") == "not_found")
                 return self->state.fail(
@@ -237,7 +231,7 @@ void budget_patch(call_self self) {
              store_value::text(x.period), flag_or_null(suspended), flag_or_null(x.auto_replenish),
              amount_or_null(x.replenish), amount_or_null(x.threshold),
              store_value::boolean(threshold && threshold->is_null()), store_value::text(reason),
-             store_value::text(state.who.key.value), operation_of(self)},
+             store_value::text(state.who.key.value), operation_of(self->state)},
             [self](store_rows& rows) { answer(self, rows, 200); });
 }
 

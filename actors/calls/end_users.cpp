@@ -45,6 +45,21 @@ std::string with_api_key(const std::string& body, const api_key& key) {
   return json::serialize(object);
 }
 
+/// The last values of a statement that makes a key once, see add_operation(); the raw key itself is
+/// sealed beside them, so that a repetition shows the same.
+void add_keyed_secret(std::vector<store_value>& values, const call_state& state,
+                      const api_key& key) {
+  add_operation(values, state);
+  auto& operation = state.call->idempotency;
+  values.push_back(operation.empty() ? store_value::null()
+                                     : store_value::secret(format_api_key(key), operation));
+}
+
+/// The key that such a statement made: `fresh`, or that of an earlier request.
+api_key key_of(const store_row& row, const api_key& fresh) {
+  return parse_api_key(row.text("secret")).value_or(fresh);
+}
+
 /// The created key's body, which is made before its list of tools is.
 std::string with_tools(const std::string& body, const json::value& tools) {
   auto object = json::parse(body).as_object();
@@ -66,16 +81,17 @@ void end_user_create(call_self self) {
   if (fields.problem())
     return state.fail(fields.problem());
   auto key = make_api_key(key_kind::end_user);
-  state.run("end_user/upsert",
-            {store_value::text(uuid4()), store_value::text(external_id),
-             store_value::text(display_name), store_value::text(metadata),
-             store_value::text(key.id.value), store_value::key_secret(key.secret),
-             store_value::text(shown_prefix(key)), store_value::text(state.who.key.value)},
-            [self, key](store_rows& rows) {
-              store_row row{rows, 0};
-              self->state.finish(row.boolean("created") ? 201 : 200,
-                                 with_api_key(row.text("body"), key));
-            });
+  std::vector<store_value> values{
+    store_value::text(uuid4()),           store_value::text(external_id),
+    store_value::text(display_name),      store_value::text(metadata),
+    store_value::text(key.id.value),      store_value::key_secret(key.secret),
+    store_value::text(shown_prefix(key)), store_value::text(state.who.key.value)};
+  add_keyed_secret(values, state, key);
+  state.run("end_user/upsert", std::move(values), [self, key](store_rows& rows) {
+    if (auto row = made(self, rows, make_problem(errc::internal, "No end user was made.")))
+      self->state.finish(row->boolean("created") ? 201 : 200,
+                         with_api_key(row->text("body"), key_of(*row, key)));
+  });
 }
 
 void end_user_list(call_self self) {
@@ -153,22 +169,30 @@ void key_create(call_self self) {
   json::array scope_list;
   for (auto& scope : scopes.value_or(std::vector<std::string>{"inference"}))
     scope_list.emplace_back(scope);
-  state.run("key/insert",
-            {store_value::text(key.id.value), store_value::text(std::string{to_string(*kind)}),
-             store_value::text(user), store_value::key_secret(key.secret),
-             store_value::text(shown_prefix(key)), store_value::text(name),
-             store_value::text(json::serialize(scope_list)), store_value::text(expires_at),
-             store_value::text(state.who.key.value)},
+  std::vector<store_value> values{store_value::text(key.id.value),
+                                  store_value::text(std::string{to_string(*kind)}),
+                                  store_value::text(user),
+                                  store_value::key_secret(key.secret),
+                                  store_value::text(shown_prefix(key)),
+                                  store_value::text(name),
+                                  store_value::text(json::serialize(scope_list)),
+                                  store_value::text(expires_at),
+                                  store_value::text(state.who.key.value)};
+  add_keyed_secret(values, state, key);
+  state.run("key/insert", std::move(values),
             [self, key, body = *body, tools = tools->value_or(json::value{})](store_rows& rows) {
-              if (rows.empty())
-                return self->state.fail(
-                  make_problem(errc::not_found, "There is no such end user.", "end_user_id"));
-              auto made = with_tools(store_row{rows, 0}.text("body"), tools);
+              auto row =
+                made(self, rows,
+                     make_problem(errc::not_found, "There is no such end user.", "end_user_id"));
+              if (!row)
+                return;
+              auto shown = with_tools(row->text("body"), tools);
+              auto it = key_of(*row, key);
               // Nobody knows the key before it is answered, so it has its list before its first
               // use.
-              allow_tools(self, body, "key/allow", {store_value::text(key.id.value)},
-                          [self, made, raw = format_api_key(key)] {
-                            self->state.finish(201, with_raw_key(made, raw));
+              allow_tools(self, body, "key/allow", {store_value::text(it.id.value)},
+                          [self, shown, raw = format_api_key(it)] {
+                            self->state.finish(201, with_raw_key(shown, raw));
                           });
             });
 }

@@ -129,24 +129,22 @@ void wallet_topup(call_self self) {
   auto description = fields.text("description", 1, description_bytes_max);
   if (fields.problem())
     return state.fail(fields.problem());
-  // A repetition whose first answer was lost with its node finds the row by the operation.
-  auto& operation = state.call->idempotency;
-  bool keyed = !operation.empty();
-  state.run("wallet/topup",
-            {store_value::integer(amount.value), store_value::text(description),
-             keyed ? store_value::text(operation) : store_value::null(),
-             keyed ? store_value::bytes(sha256(json::serialize(*body))) : store_value::null()},
-            [self](store_rows& rows) {
-              store_row row{rows, 0};
-              auto code = rows.empty() ? std::string{} : row.text("code");
-              if (code == "ok" || code == "exists")
-                return self->state.finish(201, row.text("body"));
-              if (code == "mismatch")
-                return self->state.fail(make_problem(
-                  errc::idempotency_mismatch, "This Idempotency-Key was used for another top-up.",
-                  "Idempotency-Key"));
-              self->state.fail(make_problem(errc::not_found, "The platform has no wallet."));
-            });
+  bool keyed = !state.call->idempotency.empty();
+  state.run(
+    "wallet/topup",
+    {store_value::integer(amount.value), store_value::text(description), operation_of(state),
+     keyed ? store_value::bytes(sha256(json::serialize(*body))) : store_value::null()},
+    [self](store_rows& rows) {
+      store_row row{rows, 0};
+      auto code = rows.empty() ? std::string{} : row.text("code");
+      if (code == "ok" || code == "exists")
+        return self->state.finish(201, row.text("body"));
+      if (code == "mismatch")
+        return self->state.fail(make_problem(errc::idempotency_mismatch,
+                                             "This Idempotency-Key was used for another top-up.",
+                                             "Idempotency-Key"));
+      self->state.fail(make_problem(errc::not_found, "The platform has no wallet."));
+    });
 }
 
 void wallet_transactions(call_self self) { self->state.answer_page("wallet/transactions", {}); }

@@ -150,19 +150,27 @@ void insert(call_self self, const std::string& slug, const server_fields& x) {
   auto& state = self->state;
   auto allowed = x.allowed_tools && *x.allowed_tools != "null" ? store_value::text(*x.allowed_tools)
                                                                : store_value::null();
+  std::vector<store_value> values{store_value::text(slug),
+                                  store_value::text(x.name.value_or(slug)),
+                                  store_value::text(x.url),
+                                  store_value::text(x.auth.value_or("none")),
+                                  store_value::text(x.header_name),
+                                  secret_of(x, slug),
+                                  store_value::text(x.oauth.value_or("{}")),
+                                  allowed,
+                                  store_value::text(x.tool_prefix.value_or("")),
+                                  store_value::text(state.who.key.value),
+                                  store_value::integer(servers_max)};
+  add_operation(values, state);
   query(
-    self, state.parts.store, state.who.platform, "mcp_server/insert",
-    {store_value::text(slug), store_value::text(x.name.value_or(slug)), store_value::text(x.url),
-     store_value::text(x.auth.value_or("none")), store_value::text(x.header_name),
-     secret_of(x, slug), store_value::text(x.oauth.value_or("{}")), allowed,
-     store_value::text(x.tool_prefix.value_or("")), store_value::text(state.who.key.value),
-     store_value::integer(servers_max)},
+    self, state.parts.store, state.who.platform, "mcp_server/insert", std::move(values),
     [self](store_rows& rows) {
-      if (rows.empty())
-        return self->state.fail(
-          make_problem(errc::conflict, "The platform has as many servers as it may."));
+      auto row = made(self, rows,
+                      make_problem(errc::conflict, "The platform has as many servers as it may."));
+      if (!row)
+        return;
       server_changed(self);
-      self->state.finish(201, store_row{rows, 0}.text("body"));
+      self->state.finish(201, row->text("body"));
     },
     [self, slug](const caf::error& why) {
       if (code_of(why) == errc::conflict)

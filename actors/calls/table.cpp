@@ -5,6 +5,8 @@
 #include <cstdlib>
 
 #include "actors/look_up.hpp"
+#include "core/base/digest.hpp"
+#include "core/base/idempotency.hpp"
 #include "core/mcp/tool_filter.hpp"
 
 namespace callboard {
@@ -112,6 +114,32 @@ void allow_tools(call_self self, const json::object& body, std::string statement
     forget_keys(self, self->state.parts); // cached keys hold the old lists
     then();
   });
+}
+
+store_value operation_of(const call_state& state) {
+  auto& operation = state.call->idempotency;
+  return operation.empty() ? store_value::null() : store_value::text(operation);
+}
+
+void add_operation(std::vector<store_value>& values, const call_state& state) {
+  bool keyed = !state.call->idempotency.empty();
+  values.push_back(operation_of(state));
+  values.push_back(keyed ? store_value::text(to_hex(sha256(state.call->body)))
+                         : store_value::null());
+}
+
+std::optional<store_row> made(call_self self, const store_rows& rows, caf::error refusal) {
+  if (rows.empty()) {
+    self->state.fail(refusal);
+    return std::nullopt;
+  }
+  store_row row{rows, 0};
+  if (row.text("code") != "mismatch")
+    return row;
+  self->state.fail(make_problem(errc::idempotency_mismatch,
+                                "This Idempotency-Key was used for another request.",
+                                std::string{idempotency::header}));
+  return std::nullopt;
 }
 
 } // namespace calls

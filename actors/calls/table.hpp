@@ -33,6 +33,19 @@ namespace calls {
 void allow_tools(call_self self, const json::object& body, std::string statement,
                  std::vector<store_value> values, std::function<void()> then);
 
+/// The operation of a keyed request, or null: a repetition whose first answer was lost with its
+/// node finds by it what was done.
+store_value operation_of(const call_state& state);
+
+/// The last two values of a statement that makes something once: the operation, and a digest of
+/// what is asked for, which is null without a key.
+void add_operation(std::vector<store_value>& values, const call_state& state);
+
+/// The row of what such a statement made, now or for an earlier request with the same key. Answers
+/// the call itself and gives nothing when the key had made something else (422), and with `refusal`
+/// when nothing was made.
+std::optional<store_row> made(call_self self, const store_rows& rows, caf::error refusal);
+
 // ops.cpp
 void healthz(call_self self);
 void readyz(call_self self);

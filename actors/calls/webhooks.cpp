@@ -83,19 +83,24 @@ void webhook_create(call_self self) {
   if (fields.problem())
     return state.fail(fields.problem());
   auto id = uuid4();
-  auto secret = webhooks::make_secret();
-  state.run("webhook/insert",
-            {store_value::text(id), store_value::text(url), store_value::text(description),
-             store_value::text(events.value_or(default_events())), store_value::secret(secret, id),
-             store_value::integer(endpoints_max), store_value::text(state.who.key.value)},
-            [self, secret](store_rows& rows) {
-              if (rows.empty())
-                return self->state.fail(make_problem(
-                  errc::conflict, "The platform has as many webhook endpoints as it may have."));
-              auto object = json::parse(store_row{rows, 0}.text("body")).as_object();
-              object["secret"] = secret; // shown only this once
-              self->state.finish(201, json::serialize(object));
-            });
+  std::vector<store_value> values{store_value::text(id),
+                                  store_value::text(url),
+                                  store_value::text(description),
+                                  store_value::text(events.value_or(default_events())),
+                                  store_value::secret(webhooks::make_secret(), id),
+                                  store_value::integer(endpoints_max),
+                                  store_value::text(state.who.key.value)};
+  add_operation(values, state);
+  state.run("webhook/insert", std::move(values), [self](store_rows& rows) {
+    auto row = made(
+      self, rows,
+      make_problem(errc::conflict, "The platform has as many webhook endpoints as it may have."));
+    if (!row)
+      return;
+    auto object = json::parse(row->text("body")).as_object();
+    object["secret"] = row->text("secret"); // shown only this once
+    self->state.finish(201, json::serialize(object));
+  });
 }
 
 void webhook_list(call_self self) { self->state.answer_page("webhook/list", {}); }

@@ -36,12 +36,14 @@ result<report> create(store_access& access, const end_user_args& args) {
   if (!platform)
     return platform.error();
   const auto key = make_api_key(key_kind::end_user);
-  auto rows = access.db().run(store_call{
-    platform->id,
-    "end_user/upsert",
-    {store_value::text(uuid4()), store_value::text(*external_id), text_or_null(*display_name),
-     store_value::null(), store_value::text(key.id.value), store_value::key_secret(key.secret),
-     store_value::text(shown_prefix(key)), store_value::text(cli_actor)}});
+  const auto unkeyed = store_value::null();
+  auto rows = access.db().run(
+    store_call{platform->id,
+               "end_user/upsert",
+               {store_value::text(uuid4()), store_value::text(*external_id),
+                text_or_null(*display_name), store_value::null(), store_value::text(key.id.value),
+                store_value::key_secret(key.secret), store_value::text(shown_prefix(key)),
+                store_value::text(cli_actor), unkeyed, unkeyed, unkeyed}});
   if (!rows)
     return rows.error();
   const store_row row{*rows, 0};
@@ -50,7 +52,8 @@ result<report> create(store_access& access, const end_user_args& args) {
   said["created"] = row.boolean("created");
   said["api_key"] = json::object{{"id", key.id.value}, {"raw_key", raw}};
   const auto text = std::string{row.boolean("created") ? "end user  " : "end user (existed)  "}
-                    + row.text("id") + "\nkey       " + raw + "\nThe key is shown only this once.";
+                    + row.text("end_user_id") + "\nkey       " + raw
+                    + "\nThe key is shown only this once.";
   return report{std::move(said), text};
 }
 

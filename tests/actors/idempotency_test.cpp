@@ -141,6 +141,39 @@ BOOST_AUTO_TEST_CASE(the_ledger_row_of_a_keyed_topup_names_the_operation) {
   BOOST_TEST(db->only("wallet/topup").values.at(2).data == keys_kept.begin()->first);
 }
 
+BOOST_AUTO_TEST_CASE(what_a_key_makes_is_named_by_the_operation_and_shown_as_it_was_made) {
+  const auto earlier = format_api_key(make_api_key(key_kind::platform));
+  auto create = [this](const std::string& key) {
+    auto x = topup(key);
+    x.target = endpoint::key_create;
+    x.body = R"({"type":"platform"})";
+    return x;
+  };
+  db->answer("key/insert", {{"code", "ok"}, {"body", R"({"id":"k"})"}, {"secret", earlier}});
+  BOOST_TEST(serve(create("one"))->text("/raw_key") == earlier);
+  auto sent = db->only("key/insert").values;
+  auto& operation = keys_kept.begin()->first;
+  BOOST_TEST(sent.at(9).data == operation);
+  BOOST_TEST(sent.at(10).data == to_hex(sha256(create("one").body)));
+  BOOST_TEST((sent.at(11).as == store_value::form::secret));
+  BOOST_TEST(sent.at(11).row_id == operation);
+  BOOST_TEST(parse_api_key(sent.at(11).data)->id.value == sent.at(0).data);
+
+  db->answer("key/insert", {{"code", "mismatch"}, {"body", std::nullopt}});
+  auto other = serve(create("two"));
+  BOOST_TEST(other->status == 422);
+  BOOST_TEST(other->text("/error/code") == "idempotency_mismatch");
+
+  db->calls.clear();
+  auto unkeyed = create("three");
+  unkeyed.headers.clear();
+  db->answer("key/insert", {{"code", "ok"}, {"body", R"({"id":"k"})"}});
+  BOOST_TEST(parse_api_key(serve(unkeyed)->text("/raw_key")).has_value());
+  sent = db->only("key/insert").values;
+  for (std::size_t i : {9u, 10u, 11u})
+    BOOST_TEST((sent.at(i).as == store_value::form::null));
+}
+
 BOOST_AUTO_TEST_CASE(a_keyed_loop_has_the_id_that_its_key_names_now) {
   constexpr std::size_t loop_parameter = 10;
   auto chat = respond("c");

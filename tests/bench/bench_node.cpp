@@ -95,7 +95,7 @@ void bench_node::make_platform() {
       {text("tool"), text(echo_server::free_tool), store_value::integer(0), text("bench")});
   run(platform_, "app/activate",
       {text(uuid4()), text("github"), kept, text("client"), store_value::secret("s", "github"),
-       text("https://platform.test/done"), kept, kept, text("bench")});
+       text("https://platform.test/done"), kept, kept, text("bench"), kept, kept});
   add_user();
 }
 
@@ -114,7 +114,7 @@ void bench_node::add_user() {
   auto kept = store_value::null();
   run(platform_, "end_user/upsert",
       {text(id.value), text(fmt::format("user-{}", ++users_)), kept, kept, text(key.id.value),
-       store_value::key_secret(key.secret), text("sk-eu_ab"), text("bench")});
+       store_value::key_secret(key.secret), text("sk-eu_ab"), text("bench"), kept, kept, kept});
   auto connection = uuid4();
   run(platform_, "connection/upsert",
       {text(connection), text(id.value), text("github"),
@@ -149,7 +149,7 @@ void bench_node::add_server(const std::string& slug, const std::string& url) {
   auto none = store_value::null();
   run(platform_, "mcp_server/insert",
       {text(slug), text(slug), text(url), text("none"), none, none, text("{}"), none, text(""),
-       text("bench"), store_value::integer(servers_max)});
+       text("bench"), store_value::integer(servers_max), none, none});
 }
 
 std::uint64_t bench_node::paid_calls() const {

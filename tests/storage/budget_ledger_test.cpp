@@ -123,7 +123,7 @@ struct budget_fixture : wallet_fixture {
          "webhook/insert",
          {store_value::text(id), store_value::text("https://x.example"), store_value::null(),
           store_value::text(events), store_value::secret("whsec_x", id), store_value::integer(10),
-          store_value::text("test")}});
+          store_value::text("test"), store_value::null(), store_value::null()}});
   }
 
   end_user_id user;

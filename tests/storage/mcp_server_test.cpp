@@ -28,7 +28,7 @@ struct server_fixture : store_fixture {
             "mcp_server/insert",
             {text(slug), text("Docs"), text("https://mcp.example.com"), text(auth),
              header ? text("X-Api-Key") : none, header ? store_value::secret("s3cret", slug) : none,
-             text("{}"), none, text(""), text("t"), store_value::integer(cap)}};
+             text("{}"), none, text(""), text("t"), store_value::integer(cap), none, none}};
   }
 
   store_rows update(std::vector<store_value> given) {

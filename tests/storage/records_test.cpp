@@ -33,7 +33,7 @@ struct records_fixture : store_fixture {
     auto id = make_key_id();
     auto rows =
       tenant("key/insert", {text(id), text("end_user"), text(user), store_value::key_secret(secret),
-                            text("sk-eu_ab"), none, none, expires_at, text("t")});
+                            text("sk-eu_ab"), none, none, expires_at, text("t"), none, none, none});
     BOOST_REQUIRE(rows.size() == 1);
     return id;
   }
@@ -51,7 +51,7 @@ struct records_fixture : store_fixture {
   store_rows activate(const char* slug, const char* secret) {
     return tenant("app/activate", {text(uuid4()), text(slug), none, text("client"),
                                    store_value::secret(secret, slug), text("https://x.example"),
-                                   none, none, text("t")});
+                                   none, none, text("t"), none, none});
   }
 
   std::string connect(const char* slug, const char* tokens) {
@@ -127,17 +127,19 @@ BOOST_AUTO_TEST_CASE(deleting_a_platform_takes_everything_with_it) {
 }
 
 BOOST_AUTO_TEST_CASE(the_same_external_id_finds_the_user_and_adds_a_key) {
-  auto again = tenant("end_user/upsert",
-                      {text(uuid4()), text("u1"), text("Other name"), text(R"({"a":1})"),
-                       text(make_key_id()), store_value::key_secret("s"), text("p"), text("t")});
+  auto again =
+    tenant("end_user/upsert",
+           {text(uuid4()), text("u1"), text("Other name"), text(R"({"a":1})"), text(make_key_id()),
+            store_value::key_secret("s"), text("p"), text("t"), none, none, none});
   BOOST_TEST(!store_row(again, 0).boolean("created"));
-  BOOST_TEST(store_row(again, 0).text("id") == user);
+  BOOST_TEST(store_row(again, 0).text("end_user_id") == user);
   auto body = parse_json_object(store_row(again, 0).text("body"));
   BOOST_TEST(body->at("display_name").is_null());
   BOOST_TEST(database.cell("SELECT count(*) FROM api_key WHERE end_user_id IS NOT NULL") == "2");
-  auto created = tenant("end_user/upsert",
-                        {text(uuid4()), text("u2"), text("Name"), text(R"({"a":1})"),
-                         text(make_key_id()), store_value::key_secret("s"), text("p"), text("t")});
+  auto created =
+    tenant("end_user/upsert",
+           {text(uuid4()), text("u2"), text("Name"), text(R"({"a":1})"), text(make_key_id()),
+            store_value::key_secret("s"), text("p"), text("t"), none, none, none});
   BOOST_TEST(store_row(created, 0).boolean("created"));
 }
 

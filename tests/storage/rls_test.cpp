@@ -17,12 +17,13 @@ struct two_platforms : store_fixture {
   two_platforms() : mine(platform("canary-7f3a")), other(platform("other")) {
     user = end_user(mine, canary).value;
     topup(mine, 5'000'000);
-    run({mine,
-         "app/activate",
-         {store_value::text(uuid4()), store_value::text("github"), store_value::text(canary),
-          store_value::text(canary), store_value::secret(canary, "github"),
-          store_value::text("https://canary-7f3a.example"), store_value::null(),
-          store_value::null(), store_value::text(canary)}});
+    run(
+      {mine,
+       "app/activate",
+       {store_value::text(uuid4()), store_value::text("github"), store_value::text(canary),
+        store_value::text(canary), store_value::secret(canary, "github"),
+        store_value::text("https://canary-7f3a.example"), store_value::null(), store_value::null(),
+        store_value::text(canary), store_value::null(), store_value::null()}});
     run({mine,
          "connection/upsert",
          {store_value::text(connection), store_value::text(user), store_value::text("github"),
@@ -56,8 +57,8 @@ struct two_platforms : store_fixture {
          "webhook/insert",
          {store_value::text(webhook), store_value::text("https://canary-7f3a.example"),
           store_value::text(canary), store_value::text(R"(["budget.topped_up"])"),
-          store_value::secret(canary, webhook), store_value::integer(10),
-          store_value::text(canary)}});
+          store_value::secret(canary, webhook), store_value::integer(10), store_value::text(canary),
+          store_value::null(), store_value::null()}});
     run({mine,
          "budget/topup",
          {store_value::text(user), store_value::integer(5), store_value::text(canary),
@@ -72,7 +73,7 @@ struct two_platforms : store_fixture {
          "mcp_server/insert",
          {text("docs"), text(canary), text("https://canary-7f3a.example"), text("header"),
           text("X-Key"), store_value::secret(canary, "docs"), text("{}"), null, text(""),
-          text(canary), store_value::integer(100)}});
+          text(canary), store_value::integer(100), null, null}});
     run({mine,
          "mcp_server/pin",
          {text("docs"), text(R"([{"tool":"canary-7f3a","hash":"0000000000000000000000000000000)"
@@ -212,7 +213,7 @@ BOOST_FIXTURE_TEST_CASE(no_statement_changes_another_platforms_rows, two_platfor
     {other,
      "key/insert",
      {text(make_key_id()), text("end_user"), text(user), store_value::key_secret("s"), text("p"),
-      null, null, null, text("t")}},
+      null, null, null, text("t"), null, null, null}},
     {other,
      "app/update",
      {text("github"), text("x"), null, null, null, null, null, null, text("t")}},

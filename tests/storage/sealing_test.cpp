@@ -35,7 +35,7 @@ struct sealed_fixture : store_fixture {
          {store_value::text(uuid4()), store_value::text(slug), store_value::null(),
           store_value::text("client"), store_value::secret(secret, slug),
           store_value::text("https://x.example"), store_value::null(), store_value::null(),
-          store_value::text("t")}});
+          store_value::text("t"), store_value::null(), store_value::null()}});
   }
 
   store_call find(const platform_id& who, const char* slug) {

@@ -59,7 +59,8 @@ BOOST_AUTO_TEST_CASE(each_call_is_a_transaction_of_its_own) {
                       "end_user/upsert",
                       {store_value::text(uuid4()), store_value::text(name), store_value::null(),
                        store_value::null(), store_value::text(key), store_value::key_secret("s"),
-                       store_value::text("sk-eu_xx"), store_value::text("t")}};
+                       store_value::text("sk-eu_xx"), store_value::text("t"), store_value::null(),
+                       store_value::null(), store_value::null()}};
   };
   auto key = make_key_id();
   // The second one violates the key's primary key after it has inserted its user.

@@ -8,6 +8,7 @@ callboard_tests(storage
   storage/explain_test.cpp
   storage/journal_test.cpp
   storage/key_ring_test.cpp
+  storage/made_once_test.cpp
   storage/mcp_server_test.cpp
   storage/migrator_test.cpp
   storage/rate_limit_test.cpp

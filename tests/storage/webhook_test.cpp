@@ -22,12 +22,12 @@ struct claimed {
 struct webhook_fixture : wallet_fixture {
   std::string endpoint(const std::string& url = "https://x.example/hook") {
     auto id = uuid4();
-    auto rows =
-      run({tenant,
-           "webhook/insert",
-           {store_value::text(id), store_value::text(url), store_value::text("mine"),
-            store_value::text(R"(["budget.topped_up"])"), store_value::secret("whsec_" + id, id),
-            store_value::integer(3), store_value::text("test")}});
+    auto rows = run({tenant,
+                     "webhook/insert",
+                     {store_value::text(id), store_value::text(url), store_value::text("mine"),
+                      store_value::text(R"(["budget.topped_up"])"),
+                      store_value::secret("whsec_" + id, id), store_value::integer(3),
+                      store_value::text("test"), store_value::null(), store_value::null()}});
     return rows.empty() ? std::string{} : id;
   }
 

@@ -170,13 +170,14 @@ platform_id store_fixture::platform(const std::string& name) {
 }
 
 end_user_id store_fixture::end_user(const platform_id& platform, const std::string& external_id) {
-  auto rows = run({platform,
-                   "end_user/upsert",
-                   {store_value::text(uuid4()), store_value::text(external_id), store_value::null(),
-                    store_value::null(), store_value::text(make_key_id()),
-                    store_value::key_secret("user secret of " + external_id),
-                    store_value::text("sk-eu_ab"), store_value::text("test")}});
-  return end_user_id{store_row(rows, 0).text("id")};
+  auto rows = run(
+    {platform,
+     "end_user/upsert",
+     {store_value::text(uuid4()), store_value::text(external_id), store_value::null(),
+      store_value::null(), store_value::text(make_key_id()),
+      store_value::key_secret("user secret of " + external_id), store_value::text("sk-eu_ab"),
+      store_value::text("test"), store_value::null(), store_value::null(), store_value::null()}});
+  return end_user_id{store_row(rows, 0).text("end_user_id")};
 }
 
 void store_fixture::topup(const platform_id& platform, std::int64_t micro) {

@@ -11,7 +11,7 @@ import threading
 import time
 
 from cases import SystemTest, main
-from harness import eventually
+from harness import eventually, fetch
 from tenants import settled
 
 CLIENTS = 6
@@ -152,6 +152,45 @@ class Crashes(SystemTest):
         self.assertEqual([x["type"] for x in platform.transactions()],
                          ["llm_usage", "llm_usage", "top_up"])
         self.assertEqual(self.node.violations(), {})
+
+    def test_what_a_key_makes_is_made_once_although_its_answer_died(self):
+        self.node.kill9()
+        self.node.environment = {}
+        self.node.start()
+        platform = self.world.platform()
+        user = platform.ask("POST", "/end-users", {"external_id": "first"})["id"]
+        server = {"slug": "docs", "url": "https://mcp.example.com/mcp"}
+        app = {"app_slug": "github", "oauth_client_id": "c", "oauth_client_secret": "s",
+               "redirect_url": "https://platform.example.com/done"}
+        for path, body, total in (
+                ("/end-users", {"external_id": "u"}, "/api-keys?type=end_user"),
+                ("/api-keys", {"type": "end_user", "end_user_id": user}, "/api-keys?type=end_user"),
+                ("/webhooks", {"url": "https://platform.example.com/hook"}, "/webhooks"),
+                ("/mcp/servers", server, "/mcp/servers"),
+                ("/mcp/apps", app, "/mcp/apps")):
+            with self.subTest(path=path):
+                before = len(platform.ask("GET", total)["data"])
+                answer = self.made_at_the_second_try(platform, path, body)
+                self.assert_status(answer, 201)
+                self.assertEqual(len(platform.ask("GET", total)["data"]), before + 1)
+                made = answer.json()
+                raw = made.get("raw_key") or made.get("api_key", {}).get("raw_key")
+                if raw:
+                    self.assert_status(
+                        fetch("GET", f"{self.node.api}/v1/me/rate-limits", raw), 200)
+
+    def made_at_the_second_try(self, platform, path, body):
+        """The answer to a keyed POST whose first try dies between effect and kept answer."""
+        self.node.kill9()
+        self.node.environment = {"CALLBOARD_CRASH_AT": "before_keep:1"}
+        self.node.start()
+        once = {"Idempotency-Key": f"made-once {path}".replace(" ", "-")}
+        with self.assertRaises((OSError, http.client.HTTPException)):
+            platform.call("POST", path, body, headers=once)
+        eventually(lambda: self.node.program.process.poll(), 30, what="death before the answer")
+        self.node.environment = {}
+        self.node.start()
+        return platform.call("POST", path, body, headers=once)
 
     @staticmethod
     def is_stopped(pid):
