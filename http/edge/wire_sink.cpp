@@ -48,14 +48,13 @@ void write_whole(const wire_call& call, reply answer, bool close) {
   write_last(call, items_of(std::move(head), std::move(answer.body)), close);
 }
 
-reply internal_error(const request_id& id) {
-  auto message = message_of(make_problem(errc::internal, {}));
-  return make_edge_reply(500, "internal_error", message, id);
-}
-
-reply gateway_timeout(const request_id& id) {
-  auto message = message_of(make_problem(errc::timeout, {}));
-  return make_edge_reply(504, "timeout", message, id);
+/// Nobody knows what the request did. SDKs repeat a 5xx by themselves: not one that may be paid or
+/// take effect twice (I36).
+reply unknown_outcome(int status, errc code, const request_id& id, bool repeatable) {
+  auto answer = make_edge_reply(status, to_string(code), message_of(make_problem(code, {})), id);
+  if (!repeatable)
+    answer.headers.push_back({"x-should-retry", "false"});
+  return answer;
 }
 
 bool asks_to_close(const http_headers& headers) {
@@ -72,7 +71,7 @@ wire_sink::~wire_sink() {
   if (gone_ || core_->stopped)
     return;
   if (phase_ == phase::waiting)
-    write_whole(call_, internal_error(call_.id), closes());
+    write_whole(call_, unknown_outcome(500, errc::internal, call_.id, call_.repeatable), closes());
   else if (phase_ == phase::streaming)
     write_last(call_, {}, true);
 }
@@ -219,9 +218,9 @@ void wire_sink::check(listener_core::clock::time_point now) {
   if (now - received_at_ <= core_->settings.handler_timeout)
     return;
   std::unique_lock lock{mutex_};
-  auto id = call_.id;
+  auto timeout = unknown_outcome(504, errc::timeout, call_.id, call_.repeatable);
   lock.unlock();
-  answer(gateway_timeout(id), true);
+  answer(std::move(timeout), true);
 }
 
 void wire_sink::abandon() {

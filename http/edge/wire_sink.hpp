@@ -26,6 +26,8 @@ struct wire_call {
   /// A HEAD request: the answer's body is left out.
   bool head_only = false;
   bool keep_alive = true;
+  /// Whether repeating it does nothing twice.
+  bool repeatable = false;
 };
 
 /// Answers one request. Thread-safe; bytes are handed to RESTinio, which writes them on the I/O

@@ -1,6 +1,9 @@
 #include "http/edge/listener.hpp"
 
+#include <tuple>
+
 #include <boost/test/unit_test.hpp>
+#include <fmt/format.h>
 
 #include "tests/http/support/edge_fixture.hpp"
 
@@ -141,6 +144,20 @@ BOOST_AUTO_TEST_CASE(a_sink_dropped_unanswered_answers_500_and_the_connection_go
   client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
   edge.take().sink->finish({200, {}, "ok"});
   BOOST_TEST(client.read_response().value().body == "ok");
+}
+
+BOOST_AUTO_TEST_CASE(nobody_repeats_by_itself_what_may_have_had_its_effect) {
+  edge_fixture edge;
+  raw_client client{edge.port()};
+  for (auto [method, field, advice] :
+       {std::tuple{"POST", "", "false"}, {"POST", "Idempotency-Key: k\r\n", ""}, {"GET", "", ""}}) {
+    client.send(
+      fmt::format("{} / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n{}\r\n", method, field));
+    edge.take().sink.reset();
+    auto response = client.read_response().value();
+    BOOST_TEST(response.status == 500);
+    BOOST_TEST(response.header("x-should-retry") == advice);
+  }
 }
 
 BOOST_AUTO_TEST_CASE(only_the_first_answer_counts) {
