@@ -66,7 +66,7 @@ void authorized(call_self self, const call_rule& rule) {
   auto& state = self->state;
   auto owner = find_field(state.call->path_fields, "platform_id");
   // Another platform's id and one that does not exist look the same (I9, C38).
-  if (owner && *owner != state.who.platform.value)
+  if (owner && !iequals(*owner, state.who.platform.value))
     return state.fail(make_problem(errc::forbidden, "This key does not belong to that platform."));
   if (auto problem = rule.speaks_rpc ? caf::error{} : refuse_bytes(state))
     return state.fail(problem);

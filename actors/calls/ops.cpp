@@ -1,5 +1,6 @@
 #include "actors/calls/table.hpp"
 #include "actors/metrics.hpp"
+#include "core/base/digest.hpp"
 #include "core/base/error_body.hpp"
 #include "core/base/limits.hpp"
 #include "core/billing/explanation.hpp"
@@ -132,6 +133,8 @@ void inspect_get(call_self self) {
   auto& state = self->state;
   auto kind = state.path_field("kind");
   auto id = state.path_field("id");
+  if (auto platform = wanted_platform(self); !platform.empty() && !is_uuid(platform.value))
+    return state.fail(make_problem(errc::invalid_field, "'platform' must be a UUID.", "platform"));
   if (kind == "explain" && !id.empty())
     return inspect_explain(self, id);
   if (kind == "ledger")
@@ -142,9 +145,9 @@ void inspect_get(call_self self) {
     return state.fail(make_problem(errc::not_found,
                                    "Inspect one of actors, tenant, wallet, session, loop, "
                                    "connection, dispatcher, explain, ledger, holds."));
-  if (kind == "wallet" && id.empty())
-    return state.fail(
-      make_problem(errc::invalid_field, "Say which platform: /inspect/wallet/{platform}.", "id"));
+  if (kind == "wallet" && !is_uuid(id))
+    return state.fail(make_problem(
+      errc::invalid_field, "Say which platform by its UUID: /inspect/wallet/{platform}.", "id"));
   if (kind == "wallet")
     return inspect_wallet(self, id);
   self

@@ -101,6 +101,30 @@ BOOST_AUTO_TEST_CASE(another_platform_is_403_whether_it_exists_or_not) {
   BOOST_TEST(db->count("platform/find") == 0u);
 }
 
+BOOST_AUTO_TEST_CASE(a_platforms_own_id_may_be_written_in_upper_case) {
+  platform = {"abcdefab-cdef-4abc-8def-abcdefabcdef"};
+  auto key = add_key(key_kind::platform, {});
+  db->answer("platform/find", {{"body", "{}"}});
+  auto status_of = [&](const char* id) {
+    return serve({endpoint::platform_get, key, {}, {}, {{"platform_id", id}}, {}, "GET"})->status;
+  };
+  BOOST_TEST(status_of("ABCDEFAB-CDEF-4ABC-8DEF-ABCDEFABCDEF") == 200);
+  BOOST_TEST(status_of("ABCDEFAB-CDEF-4ABC-8DEF-ABCDEFABCDE0") == 403);
+}
+
+BOOST_AUTO_TEST_CASE(inspection_wants_the_id_of_a_platform) {
+  for (auto* kind : {"explain", "ledger", "holds", "tenant"}) {
+    auto reply =
+      ask_api(endpoint::inspect_get, operator_key, {}, {{"kind", kind}, {"id", "x"}}, "platform=x");
+    BOOST_TEST(reply->status == 422, kind);
+    BOOST_TEST(reply->text("/error/param") == "platform", kind);
+  }
+  auto reply =
+    ask_api(endpoint::inspect_get, operator_key, {}, {{"kind", "wallet"}, {"id", "acme"}});
+  BOOST_TEST(reply->status == 422);
+  BOOST_TEST(reply->text("/error/param") == "id");
+}
+
 BOOST_AUTO_TEST_CASE(the_operator_key_opens_inspection_and_no_other_key_does) {
   std::vector<name_value> kind{{"kind", "actors"}};
   BOOST_TEST(ask_api(endpoint::inspect_get, platform_key, {}, kind)->status == 403);

@@ -69,8 +69,10 @@ struct node_fixture : actor_fixture {
   fake_store_actor store;
   fake_http_actor http;
 
-private:
+  /// A further key of `platform`, or of an end user of it.
   std::string add_key(key_kind kind, const end_user_id& owner);
+
+private:
   void script_world();
   void script_money();
 };
