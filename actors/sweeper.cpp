@@ -31,11 +31,15 @@ void sweeper_state::begin(const std::string& statement) {
 
 void sweeper_state::sweep(const std::string& statement) {
   std::vector<store_value> values;
+  auto keep = [&](std::chrono::milliseconds x) {
+    values.push_back(store_value::integer(x.count()));
+  };
   if (statement != "oauth_state/sweep")
     values.push_back(store_value::integer(rows_per_sweep));
-  if (statement == "idempotency/sweep")
-    values.push_back(
-      store_value::integer(std::chrono::milliseconds{limits::kept_result_ttl}.count()));
+  if (statement == "idempotency/sweep") {
+    keep(limits::kept_result_ttl);
+    keep(limits::kept_answer_ttl);
+  }
   query(
     self, parts.store, {}, statement, std::move(values),
     [this, statement](store_rows& rows) {

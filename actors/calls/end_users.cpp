@@ -60,13 +60,6 @@ api_key key_of(const store_row& row, const api_key& fresh) {
   return parse_api_key(row.text("secret")).value_or(fresh);
 }
 
-/// The created key's body, which is made before its list of tools is.
-std::string with_tools(const std::string& body, const json::value& tools) {
-  auto object = json::parse(body).as_object();
-  object["allowed_tools"] = tools;
-  return json::serialize(object);
-}
-
 } // namespace
 
 void end_user_create(call_self self) {
@@ -169,6 +162,7 @@ void key_create(call_self self) {
   json::array scope_list;
   for (auto& scope : scopes.value_or(std::vector<std::string>{"inference"}))
     scope_list.emplace_back(scope);
+  bool lists_tools = *tools && !(*tools)->is_null();
   std::vector<store_value> values{store_value::text(key.id.value),
                                   store_value::text(std::string{to_string(*kind)}),
                                   store_value::text(user),
@@ -177,24 +171,15 @@ void key_create(call_self self) {
                                   store_value::text(name),
                                   store_value::text(json::serialize(scope_list)),
                                   store_value::text(expires_at),
-                                  store_value::text(state.who.key.value)};
+                                  store_value::text(state.who.key.value),
+                                  lists_tools ? store_value::text(json::serialize(**tools))
+                                              : store_value::null()};
   add_keyed_secret(values, state, key);
-  state.run("key/insert", std::move(values),
-            [self, key, body = *body, tools = tools->value_or(json::value{})](store_rows& rows) {
-              auto row =
-                made(self, rows,
-                     make_problem(errc::not_found, "There is no such end user.", "end_user_id"));
-              if (!row)
-                return;
-              auto shown = with_tools(row->text("body"), tools);
-              auto it = key_of(*row, key);
-              // Nobody knows the key before it is answered, so it has its list before its first
-              // use.
-              allow_tools(self, body, "key/allow", {store_value::text(it.id.value)},
-                          [self, shown, raw = format_api_key(it)] {
-                            self->state.finish(201, with_raw_key(shown, raw));
-                          });
-            });
+  state.run("key/insert", std::move(values), [self, key](store_rows& rows) {
+    auto refusal = make_problem(errc::not_found, "There is no such end user.", "end_user_id");
+    if (auto row = made(self, rows, refusal))
+      self->state.finish(201, with_raw_key(row->text("body"), format_api_key(key_of(*row, key))));
+  });
 }
 
 void key_list(call_self self) {

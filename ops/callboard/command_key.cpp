@@ -83,13 +83,14 @@ result<store_rows> insert(store_access& access, const platform_id& platform, con
     return expires_at.error();
   auto name = args.name.empty() ? store_value::null() : store_value::text(args.name);
   const auto unkeyed = store_value::null();
-  return access.db().run(store_call{
-    platform,
-    "key/insert",
-    {store_value::text(key.id.value), store_value::text(std::string{to_string(key.kind)}),
-     store_value::text(*user), store_value::key_secret(key.secret),
-     store_value::text(shown_prefix(key)), name, store_value::text(scopes_of(key.kind)),
-     store_value::text(*expires_at), store_value::text(cli_actor), unkeyed, unkeyed, unkeyed}});
+  return access.db().run(
+    store_call{platform,
+               "key/insert",
+               {store_value::text(key.id.value),
+                store_value::text(std::string{to_string(key.kind)}), store_value::text(*user),
+                store_value::key_secret(key.secret), store_value::text(shown_prefix(key)), name,
+                store_value::text(scopes_of(key.kind)), store_value::text(*expires_at),
+                store_value::text(cli_actor), store_value::null(), unkeyed, unkeyed, unkeyed}});
 }
 
 result<report> create(store_access& access, const key_args& args) {

@@ -153,11 +153,11 @@ BOOST_AUTO_TEST_CASE(what_a_key_makes_is_named_by_the_operation_and_shown_as_it_
   BOOST_TEST(serve(create("one"))->text("/raw_key") == earlier);
   auto sent = db->only("key/insert").values;
   auto& operation = keys_kept.begin()->first;
-  BOOST_TEST(sent.at(9).data == operation);
-  BOOST_TEST(sent.at(10).data == to_hex(sha256(create("one").body)));
-  BOOST_TEST((sent.at(11).as == store_value::form::secret));
-  BOOST_TEST(sent.at(11).row_id == operation);
-  BOOST_TEST(parse_api_key(sent.at(11).data)->id.value == sent.at(0).data);
+  BOOST_TEST(sent.at(10).data == operation);
+  BOOST_TEST(sent.at(11).data == to_hex(sha256(create("one").body)));
+  BOOST_TEST((sent.at(12).as == store_value::form::secret));
+  BOOST_TEST(sent.at(12).row_id == operation);
+  BOOST_TEST(parse_api_key(sent.at(12).data)->id.value == sent.at(0).data);
 
   db->answer("key/insert", {{"code", "mismatch"}, {"body", std::nullopt}});
   auto other = serve(create("two"));
@@ -170,7 +170,7 @@ BOOST_AUTO_TEST_CASE(what_a_key_makes_is_named_by_the_operation_and_shown_as_it_
   db->answer("key/insert", {{"code", "ok"}, {"body", R"({"id":"k"})"}});
   BOOST_TEST(parse_api_key(serve(unkeyed)->text("/raw_key")).has_value());
   sent = db->only("key/insert").values;
-  for (std::size_t i : {9u, 10u, 11u})
+  for (std::size_t i : {10u, 11u, 12u})
     BOOST_TEST((sent.at(i).as == store_value::form::null));
 }
 

@@ -230,7 +230,7 @@ BOOST_AUTO_TEST_CASE(a_call_with_a_secret_never_enters_the_journal) {
                    store_value::null(), store_value::key_secret("s3cret"), store_value::text("p"),
                    store_value::null(), store_value::null(), store_value::null(),
                    store_value::text("t"), store_value::null(), store_value::null(),
-                   store_value::null()},
+                   store_value::null(), store_value::null()},
                   true};
   auto rows = run(call);
   BOOST_REQUIRE(!rows);

@@ -222,7 +222,7 @@ BOOST_AUTO_TEST_CASE(keys_expire_and_are_swept) {
   fresh.request = "something else";
   BOOST_TEST(begun(fresh) == "new");
   database.sql("UPDATE idempotency SET expires_at = now() - interval '1 s'");
-  auto rows = run({{}, "idempotency/sweep", {number(100), number(1000)}});
+  auto rows = run({{}, "idempotency/sweep", {number(100), number(1000), number(1000)}});
   BOOST_TEST(store_row(rows, 0).integer("deleted") == 1);
 }
 
@@ -254,14 +254,14 @@ BOOST_AUTO_TEST_CASE(results_go_when_they_are_old) {
   ask x;
   reserve(x);
   settle(x.hold, 100, "kept");
-  run({{}, "idempotency/sweep", {number(100), number(60'000)}});
+  run({{}, "idempotency/sweep", {number(100), number(60'000), number(60'000)}});
   auto kept = [&] {
     auto rows = run({tenant, "hold/result", {text(x.hold)}});
     return store_row(rows, 0).maybe_text("body").has_value();
   };
   BOOST_TEST(kept());
   database.sql("UPDATE hold_result SET created_at = now() - interval '2 min'");
-  run({{}, "idempotency/sweep", {number(100), number(60'000)}});
+  run({{}, "idempotency/sweep", {number(100), number(60'000), number(60'000)}});
   BOOST_TEST(!kept());
   BOOST_TEST(run({tenant, "hold/result", {text(uuid4())}}).empty());
 }

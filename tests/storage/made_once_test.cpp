@@ -31,8 +31,8 @@ struct made_once_fixture : wallet_fixture {
     return {tenant,
             "key/insert",
             {text(make_key_id()), text(user.empty() ? "platform" : "end_user"), maybe(user),
-             store_value::key_secret("s"), text("p"), none, none, none, text("t"), maybe(operation),
-             text(asked), raw_key(operation)}};
+             store_value::key_secret("s"), text("p"), none, none, none, text("t"), none,
+             maybe(operation), text(asked), raw_key(operation)}};
   }
 
   store_call user(const std::string& operation, const std::string& asked) const {
@@ -162,6 +162,22 @@ BOOST_AUTO_TEST_CASE(a_day_later_a_key_may_be_used_anew) {
   BOOST_TEST(later.starts_with("ok{"));
   BOOST_TEST(later != first);
   BOOST_TEST(count("webhook") == 2);
+}
+
+BOOST_AUTO_TEST_CASE(what_was_made_is_forgotten_after_its_time) {
+  shown(webhook(uuid4(), "this"));
+  shown(webhook(uuid4(), "this"));
+  database.sql("UPDATE operation_effect SET created_at = created_at - interval '61 seconds' "
+               "WHERE id = (SELECT id FROM operation_effect LIMIT 1)");
+  auto sweep = [&](std::int64_t results_ms, std::int64_t made_ms) {
+    run(
+      {{},
+       "idempotency/sweep",
+       {store_value::integer(9), store_value::integer(results_ms), store_value::integer(made_ms)}});
+    return count("operation_effect");
+  };
+  BOOST_TEST(sweep(0, 62'000) == 2);
+  BOOST_TEST(sweep(62'000, 60'000) == 1);
 }
 
 BOOST_AUTO_TEST_CASE(of_two_at_once_the_second_waits_and_is_shown_what_the_first_made) {
