@@ -129,6 +129,9 @@ void call_state::fail(const caf::error& problem) {
     headers.push_back({"Retry-After", "1"});
   else if (auto wait = retry_after_of(problem))
     headers.push_back({"Retry-After", std::to_string(*wait)});
+  bool in_doubt = code == errc::timeout || code == errc::internal;
+  if (in_doubt && !idempotency::may_repeat(call->method, call->headers))
+    headers.push_back({std::string{idempotency::should_retry_header}, "false"});
   if (find_rule(call->target).speaks_rpc)
     return finish(status_of(code), mcp::encode_error(std::nullopt, problem), std::move(headers));
   finish(status_of(code), error_body(problem, call->id), std::move(headers));

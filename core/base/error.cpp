@@ -283,9 +283,9 @@ std::string message_of(const caf::error& x) {
   case errc::bad_setting:
     return "Something went wrong on our side. Quote the request id to support.";
   case errc::store_unavailable:
-    return "The service is temporarily unavailable. Nothing was lost; try again.";
+    return "The service is temporarily unavailable. What was confirmed is safe; try again.";
   case errc::timeout:
-    return "The request took too long. Try again.";
+    return "The request took too long. It may have been done all the same.";
   default:
     break;
   }

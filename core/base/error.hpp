@@ -80,7 +80,7 @@ enum class errc : std::uint8_t {
   max_iterations_exceeded,
   /// The tool list or the MCP service cannot be reached. Retry later.
   mcp_unreachable,
-  /// PostgreSQL is away. Nothing was lost; retry later.
+  /// PostgreSQL is away. What was confirmed is safe; retry later.
   store_unavailable,
   /// The node is shutting down. Retry at once, another node answers.
   shutting_down,

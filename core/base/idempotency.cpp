@@ -41,6 +41,10 @@ result<std::optional<std::string>> key_of(const json::object& meta, const http_h
   return checked(member->is_string() ? to_std(member->get_string()) : std::string{});
 }
 
+bool may_repeat(std::string_view method, const http_headers& headers) {
+  return method == "GET" || method == "HEAD" || find_header(headers, header);
+}
+
 std::string operation_of(const scope& where, std::string_view key) {
   return uuid5(where.platform.value,
                fmt::format("{}\n{}\n{}", where.end_user.value, where.place, key));

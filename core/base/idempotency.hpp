@@ -25,6 +25,13 @@ inline constexpr std::string_view meta_member = "io.callboard/idempotencyKey";
 /// A key is stored and compared; UUIDs and order numbers are far shorter.
 inline constexpr std::size_t key_bytes_max = 255;
 
+/// "false" on an answer: SDKs that repeat by themselves do not repeat this (I36).
+inline constexpr std::string_view should_retry_header = "x-should-retry";
+
+/// Whether a client may repeat a request of which nobody knows what it did: a safe method (RFC 9110
+/// section 9.2.1), or a request with a key.
+bool may_repeat(std::string_view method, const http_headers& headers);
+
 /// The key of a request, or nothing without one. errc::invalid_field for one that is empty, longer
 /// than key_bytes_max or has characters outside of visible ASCII.
 result<std::optional<std::string>> key_of(const http_headers& headers);

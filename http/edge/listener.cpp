@@ -127,10 +127,6 @@ void refuse(const wire_request& request, reply_sink& sink) {
   sink.finish(make_edge_reply(text.status, text.code, text.message, request.id));
 }
 
-bool is_repeatable(const wire_request& x) {
-  return x.method == "GET" || x.method == "HEAD" || find_header(x.headers, idempotency::header);
-}
-
 restinio::request_handling_status_t serve(listener_core& core,
                                           const restinio::request_handle_t& request) {
   auto found = core.open.find(request->connection_id());
@@ -148,9 +144,10 @@ restinio::request_handling_status_t serve(listener_core& core,
   message.body = request->body();
   message.remote_address = wire->remote_address();
   message.id = request_id_of(message.headers);
-  auto sink = std::make_shared<wire_sink>(wire_call{
-    restinio::impl::access_req_connection(*request), request->request_id(), wire, message.id,
-    message.method == "HEAD", header.should_keep_alive(), is_repeatable(message)});
+  auto sink = std::make_shared<wire_sink>(
+    wire_call{restinio::impl::access_req_connection(*request), request->request_id(), wire,
+              message.id, message.method == "HEAD", header.should_keep_alive(),
+              idempotency::may_repeat(message.method, message.headers)});
   wire->add(sink);
   if (message.method == refusal_method)
     refuse(message, *sink);

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "core/base/idempotency.hpp"
 #include "core/base/limits.hpp"
 #include "http/edge/error_body.hpp"
 #include "http/edge/response_head.hpp"
@@ -53,7 +54,7 @@ void write_whole(const wire_call& call, reply answer, bool close) {
 reply unknown_outcome(int status, errc code, const request_id& id, bool repeatable) {
   auto answer = make_edge_reply(status, to_string(code), message_of(make_problem(code, {})), id);
   if (!repeatable)
-    answer.headers.push_back({"x-should-retry", "false"});
+    answer.headers.push_back({std::string{idempotency::should_retry_header}, "false"});
   return answer;
 }
 

@@ -26,7 +26,7 @@ struct wire_call {
   /// A HEAD request: the answer's body is left out.
   bool head_only = false;
   bool keep_alive = true;
-  /// Whether repeating it does nothing twice.
+  /// See idempotency::may_repeat().
   bool repeatable = false;
 };
 

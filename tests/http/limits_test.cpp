@@ -202,6 +202,11 @@ BOOST_AUTO_TEST_CASE(a_handler_that_answers_nothing_is_replaced_by_504) {
   client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
   edge.take().sink->finish({200, {}, "next"});
   BOOST_TEST(client.read_response().value().body == "next");
+  client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n");
+  request = edge.take();
+  response = client.read_response().value();
+  BOOST_TEST(response.status == 504);
+  BOOST_TEST(response.header("x-should-retry") == "false");
 }
 
 BOOST_AUTO_TEST_CASE(accepting_goes_on_after_the_process_ran_out_of_descriptors) {

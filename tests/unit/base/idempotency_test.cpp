@@ -13,6 +13,16 @@ const end_user_id user{"22222222-2222-4222-8222-222222222222"};
 
 BOOST_AUTO_TEST_SUITE(idempotency_test)
 
+BOOST_AUTO_TEST_CASE(safe_methods_and_keyed_requests_may_be_repeated) {
+  const http_headers none, with_key{{"idempotency-key", "k"}};
+  for (auto* safe : {"GET", "HEAD"})
+    BOOST_TEST(idempotency::may_repeat(safe, none), safe);
+  for (auto* other : {"POST", "PATCH", "PUT", "DELETE"}) {
+    BOOST_TEST(!idempotency::may_repeat(other, none), other);
+    BOOST_TEST(idempotency::may_repeat(other, with_key), other);
+  }
+}
+
 BOOST_AUTO_TEST_CASE(a_request_without_the_header_has_no_key) {
   auto key = idempotency::key_of(http_headers{});
   BOOST_TEST_REQUIRE(static_cast<bool>(key));
