@@ -190,16 +190,16 @@ answer_keeper(answer_keeper_actor::stateful_pointer<answer_keeper_state> self,
 void run_once(call_self self, const call_rule& rule, const std::string& key) {
   auto& state = self->state;
   auto& call = *state.call;
-  auto operation = idempotency::operation_of(
-    {state.who.platform, state.who.end_user, call.method + ' ' + call.path}, key);
+  // Ids in a path may be written in upper case.
+  auto place = call.method + ' ' + to_lower(call.path);
+  auto operation = idempotency::operation_of({state.who.platform, state.who.end_user, place}, key);
   auto attempt = uuid4();
   auto& settings = *state.parts.settings;
   state.claiming = true;
   query(
     self, state.parts.store, state.who.platform, "idempotency/begin",
     {store_value::text(operation),
-     store_value::bytes(
-       sha256(call.method + '\n' + call.path + '?' + call.query + '\n' + call.body)),
+     store_value::bytes(sha256(place + '?' + call.query + '\n' + call.body)),
      store_value::text(attempt), store_value::text(settings.node_name),
      store_value::integer(milliseconds{limits::kept_answer_lease}.count()),
      store_value::integer(milliseconds{limits::kept_answer_ttl}.count()),

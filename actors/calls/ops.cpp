@@ -2,6 +2,7 @@
 #include "actors/metrics.hpp"
 #include "core/base/digest.hpp"
 #include "core/base/error_body.hpp"
+#include "core/base/http_message.hpp"
 #include "core/base/limits.hpp"
 #include "core/billing/explanation.hpp"
 #include "core/billing/verification.hpp"
@@ -18,7 +19,7 @@ bool inspectable(const std::string& kind) {
 
 /// The platform that the query narrows a question to, or none.
 platform_id wanted_platform(call_self self) {
-  return {self->state.query_field("platform").value_or(std::string{})};
+  return {to_lower(self->state.query_field("platform").value_or(std::string{}))};
 }
 
 store_value id_or_null(const platform_id& x) {
@@ -133,6 +134,8 @@ void inspect_get(call_self self) {
   auto& state = self->state;
   auto kind = state.path_field("kind");
   auto id = state.path_field("id");
+  if (is_uuid(id))
+    id = to_lower(id); // as actors are named
   if (auto platform = wanted_platform(self); !platform.empty() && !is_uuid(platform.value))
     return state.fail(make_problem(errc::invalid_field, "'platform' must be a UUID.", "platform"));
   if (kind == "explain" && !id.empty())

@@ -47,6 +47,18 @@ class Management(SystemTest):
             one.call("POST", "/end-users", {"external_id": "u"}, headers=once), 201)
         self.assertEqual((one.balance(), two.balance()), (1_000_000, 1_000_000))
 
+    def test_an_id_in_upper_case_names_the_same_request(self):
+        platform = self.world.platform(topup=None)
+        once = keyed()
+        path = f"{platform.id.upper()}/wallet/topup"
+        self.assert_status(
+            platform.call("POST", "/wallet/topup", {"amount": "1"}, headers=once), 201)
+        again = fetch("POST", f"{self.node.api}/v1/platforms/{path}", platform.key,
+                      {"amount": "1"}, once)
+        self.assert_status(again, 201)
+        self.assertEqual(again.headers["Idempotent-Replayed"], "true")
+        self.assertEqual(platform.balance(), 1_000_000)
+
     def test_twenty_at_once_top_up_once(self):
         platform = self.world.platform(topup=None)
         once = keyed()
