@@ -214,9 +214,7 @@ void run_once(call_self self, const call_rule& rule, const std::string& key) {
       if (code == "done")
         return answer_again(self, row);
       if (code == "mismatch")
-        return st.fail(make_problem(errc::idempotency_mismatch,
-                                    "This Idempotency-Key was used for another request.",
-                                    std::string{idempotency::header}));
+        return st.fail(idempotency::another_request());
       st.fail(still_running());
     },
     [self, operation, attempt](const caf::error& problem) {

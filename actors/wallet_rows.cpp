@@ -79,9 +79,7 @@ caf::error refusal(const admission& what, const store_row& row) {
     return make_problem(errc::budget_suspended,
                         "The end user's budget is suspended. Ask the platform to resume it.");
   if (code == "mismatch")
-    return make_problem(errc::idempotency_mismatch,
-                        "This Idempotency-Key was used for another request.",
-                        std::string{idempotency::header});
+    return idempotency::another_request();
   if (code == "max_iterations")
     return make_problem(errc::max_iterations_exceeded,
                         "The loop has used all its model invocations.");

@@ -136,9 +136,7 @@ std::optional<store_row> made(call_self self, const store_rows& rows, caf::error
   store_row row{rows, 0};
   if (row.text("code") != "mismatch")
     return row;
-  self->state.fail(make_problem(errc::idempotency_mismatch,
-                                "This Idempotency-Key was used for another request.",
-                                std::string{idempotency::header}));
+  self->state.fail(idempotency::another_request());
   return std::nullopt;
 }
 

@@ -45,6 +45,11 @@ bool may_repeat(std::string_view method, const http_headers& headers) {
   return method == "GET" || method == "HEAD" || find_header(headers, header);
 }
 
+caf::error another_request() {
+  return make_problem(errc::idempotency_mismatch,
+                      "This Idempotency-Key was used for another request.", std::string{header});
+}
+
 std::string operation_of(const scope& where, std::string_view key) {
   return uuid5(where.platform.value,
                fmt::format("{}\n{}\n{}", where.end_user.value, where.place, key));

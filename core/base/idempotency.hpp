@@ -39,6 +39,9 @@ result<std::optional<std::string>> key_of(const http_headers& headers);
 /// The key in `_meta`, likewise; else the header's.
 result<std::optional<std::string>> key_of(const json::object& meta, const http_headers& headers);
 
+/// The refusal of a key under which something else was asked for: errc::idempotency_mismatch.
+caf::error another_request();
+
 /// What a key is used for: a caller (a user, or the platform itself for an empty id) and a place
 /// ("POST /v1/responses").
 struct scope {
